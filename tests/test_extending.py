@@ -20,7 +20,7 @@ from ganprune.gan_models.data.degradation.degradation import degraded
 from ganprune.gan_models.distillation.catalog import TERMS
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.export.exporter import ExportJob
-from ganprune.gan_models.export.lint.catalog import RULES as RUNTIME_RULES
+from ganprune.gan_models.export.lint.catalog import RUNTIME_RULES
 from ganprune.gan_models.export.lint.lint import Traced
 from ganprune.gan_models.export.rewrites.catalog import REWRITES
 from ganprune.gan_models.export.rewrites.graph import rewrite_program

@@ -32,7 +32,7 @@ CATALOGS = (
     ("evaluators.cost", "RUNTIMES", "runtimes"),
     ("gan_models.export", "EXPORTERS", "export formats"),
     ("gan_models.export.rewrites", "REWRITES", "rewrites of exported graphs"),
-    ("gan_models.export.lint", "RULES", "rules of runtimes"),
+    ("gan_models.export.lint", "RUNTIME_RULES", "rules of runtimes"),
     ("search.samplers", "SAMPLERS", "samplers"),
     ("search.preparations", "PREPARATIONS", "preparations"),
     ("studies.integrations.trackers", "TRACKERS", "trackers"),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Literal
 
 from ...gan_models.export.exporter import ExportJob
-from ...gan_models.export.lint.catalog import RULES
+from ...gan_models.export.lint.catalog import RUNTIME_RULES
 from ...gan_models.export.lint.lint import LintFinding, Traced
 from ...gan_models.export.program import NoProgram
 from ...gan_models.networks.value_ranges import with_own_ranges
@@ -21,8 +21,8 @@ def runtime_rules(launch: Launch) -> Iterator[Finding]:
     if study is None:
         return
     aimed = {profile.runtime for profile in study.profiles.values()}
-    for name, dtype in sorted((name, dtype) for name, dtype in aimed if name in RULES):
-        row, inputs = RULES.find(name), study.config.own_inputs
+    for name, dtype in sorted((name, dtype) for name, dtype in aimed if name in RUNTIME_RULES):
+        row, inputs = RUNTIME_RULES.find(name), study.config.own_inputs
         model = with_own_ranges(one_network(study.config)).cpu().eval()
         try:
             found = Traced.of(ExportJob(model, inputs.examples(1), inputs.names, free_batch=False)).lint(name, dtype)

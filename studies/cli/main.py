@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ...gan_models.export.lint.catalog import RULES
+from ...gan_models.export.lint.catalog import RUNTIME_RULES
 from ...gan_models.files.errors import UserError, UserErrors, WorkFailed, errors_of
 from ...gan_models.files.texts.number_text import counted
 from ...search.configuration.flag_text import read_arguments
@@ -150,7 +150,7 @@ def inspect(
     runtime: Annotated[
         str | None,
         typer.Option(
-            help=f"Runtime whose rules the network is looked at with: {', '.join(RULES.own)}. [default: none]"
+            help=f"Runtime whose rules the network is looked at with: {', '.join(RUNTIME_RULES.own)}. [default: none]"
         ),
     ] = None,
     dtype: Annotated[
@@ -196,7 +196,7 @@ def inspect(
     if dtype and not runtime:
         raise UserError(f"--dtype is for --runtime: got --dtype {dtype} alone. Try --runtime litert")
     if runtime:
-        RULES.find(runtime)  # raises: says which there are
+        RUNTIME_RULES.find(runtime)  # raises: says which there are
     arguments = read_arguments(model_args or "")
     if model.startswith(PREFIX):
         told = with_recognized({"model": model, "model_args": arguments, "input_shape": input_shape})

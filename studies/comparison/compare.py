@@ -158,7 +158,9 @@ def compare_two(a: str, b: str, options: CompareOptions, pictures: int = 0) -> C
         return tuple(generator_measured(generator(source), real, encoder, device, inputs, side, options))
 
     def pairs(places: list[int]) -> list[PicturePair]:
-        if not places or kinds[a] == "images":
+        if not places:
+            return []
+        if kinds[a] == "images":
             return folder_pairs(a, b, places)
         assert inputs is not None
         return generated_pairs(generator(a), generator(b), inputs, device, places)

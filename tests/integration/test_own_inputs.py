@@ -268,4 +268,4 @@ def test_probabilities_are_refused_and_a_last_sigmoid_is_taken_off(place, monkey
     model += ["--data", "builtin:shapes", "--task", "unconditional", "--budget", "50%", "--study", "s", *QUICK[:-4]]
     wrong = ["--task-setting", "discriminator.model=own_inputs.py:probabilities"]
     line = refused(monkeypatch, capsys, "search", *model, *wrong)
-    assert "gives probabilities, but the loss hinge takes raw scores" in line
+    assert "returns probabilities, but the loss" in line

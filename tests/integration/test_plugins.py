@@ -146,6 +146,7 @@ def test_a_study_of_another_packages_rows_goes_the_whole_way(place, monkeypatch,
     assert abs(one - other).max() <= 1
 
 
+@pytest.mark.long
 def test_a_profiled_cost_of_another_package_is_objective_all_the_way(place, monkeypatch, capsys):
     """A budget in mJ is predicted from the package's table, which the study keeps; finalists are measured again."""
     given = searched(3, "geometric_median,uniform", "--budget", "20mJ", "--budget", "20kB")

@@ -31,7 +31,7 @@ def test_weights_alone_become_a_study_and_a_bundle(tmp_path, monkeypatch, capsys
     assert (architecture["model"], architecture["output"]["value_range"]) == ("srvgg_compact", [0, 1])
     assert load_bundle("bundle", catalog_only=True)(torch.rand(1, 3, 8, 8)).shape == (1, 3, 8, 8)
     assert "spandrel" not in Path("bundle/card.md").read_text()
-    assert "says the network and its arguments" in refused(
+    assert "determines the network and its arguments" in refused(
         monkeypatch, capsys, *search, "spandrel:restore.pth", "--model", "resnet"
     )
     assert "is not a file" in refused(monkeypatch, capsys, *search, "spandrel:restore.pth")

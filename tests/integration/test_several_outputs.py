@@ -46,7 +46,9 @@ def test_the_outputs_are_named_if_none_is_chosen(model, monkeypatch, capsys):
     """Search, train and inspect name them with their shapes, and the option; so they do if there is no such output."""
     named = "features 5x16x16, image 3x16x16"
     for command in (["inspect"], ["search", *DATA], ["train", *DATA[:4], "--out", "t.safetensors"]):
-        assert f"{named}; say which one counts, --output image" in refused(monkeypatch, capsys, *command, *model)
+        assert f"got {named}. Try to name the one that counts, --output image" in refused(
+            monkeypatch, capsys, *command, *model
+        )
         wrong = refused(monkeypatch, capsys, *command, *model, "--output", "picture")
         assert f"got --output picture; expected one of {named}" in wrong
     assert "got a generator of 5 channels; expected 1 to 4" in refused(

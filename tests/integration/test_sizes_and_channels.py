@@ -147,7 +147,7 @@ def test_a_size_that_a_network_does_not_have_is_refused_with_its_stride(place, m
         "resnet does not run at this size: got --image-size 30x32; expected multiples of 4. Try --image-size 32" in line
     )
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--load-size", "20by30")
-    assert "load size '20by30' is not understood" in line
+    assert "load size is not understood: got '20by30'" in line
     line = refused(monkeypatch, capsys, "search", *given, *QUICK, "--image-size", "wide")
     assert "image size is not understood: got 'wide'; expected pixels per side, 256, or HEIGHTxWIDTH, 256x512" in line
 

@@ -39,7 +39,9 @@ def test_slimming_meets_a_budget_in_bytes_in_both_bits_and_says_how_it_got_there
         # So few channels that one of them is a tenth of the cost.
         assert 0.5 <= method["cost_before_landing"]["ratio"] <= 1.5
     wrong = [*SMALL, *data, "--study", "x"]
-    assert "use 20dist+gan" in refused(monkeypatch, capsys, "search", *wrong, "--setting", "slimming.objective=most")
+    assert "expected 20dist+gan" in refused(
+        monkeypatch, capsys, "search", *wrong, "--setting", "slimming.objective=most"
+    )
     assert "does not contain VGG-16 weights" in refused(
         monkeypatch, capsys, "search", *wrong, "--vgg-weights", "no.pth"
     )
@@ -67,4 +69,4 @@ def test_the_published_quantizer_is_one_flag_and_is_refused_where_no_trial_has_8
     }  # fmt: skip
     other = [*SMALL, *data, "--study", "x"]
     assert "Try --bits 8" in refused(monkeypatch, capsys, "search", *other, *flags)
-    assert "use signed or published" in refused(monkeypatch, capsys, "search", *other, "--quantizer", "uint8")
+    assert "expected signed or published" in refused(monkeypatch, capsys, "search", *other, "--quantizer", "uint8")

@@ -135,12 +135,11 @@ def test_a_teacher_of_one_generator(direction, place, monkeypatch, capsys):
     assert call(monkeypatch, "export", "search", "--trial", 0, "--out", "b") == 0
 
 
+@pytest.mark.long
 def test_an_sngan_is_pruned(place, monkeypatch):
     """Latents in, images out: several discriminator steps, quality on the same latents every time, samples drawn."""
-    model = ["--model", "sngan_32", "--model-args", "ngf=8,latent=16", "--task", "unconditional"]
+    model = ["--model", "sngan_32", "--model-args", "ngf=8", "--task", "unconditional"]
     data = ["--data", "builtin:shapes", "--budget", "40%", "--d-steps", 2, "--trials", 2]
-    assert call(monkeypatch, "search", *model, *data, *QUICK) == 2  # the latent is 128 in the catalog
-    model[3] = "ngf=8"
     assert call(monkeypatch, "search", *model, *data, *QUICK) == 0
     assert call(monkeypatch, "resume", "search", "--trials", 3, "--executor", "local") == 0
     assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 3

@@ -72,7 +72,7 @@ def test_tasks_that_lack_an_input_refuse_a_generator_of_two(place, monkeypatch, 
     shape = ["--input-shape", "photo=3,16,16;style=vector:4"]
     line = refused(monkeypatch, capsys, "search", *given, *shape, "--data", "builtin:shapes")
     assert "builtin:shapes has pairs of images" in line
-    assert "say what each input is" in refused(
+    assert "its forward takes photo, style: got 1 input" in refused(
         monkeypatch, capsys, "search", *given, "--data", "builtin:shapes", "--input-shape", "3,16,16"
     )
 

@@ -100,6 +100,7 @@ def test_the_profile_of_this_machine_is_found_or_named(place, profile):
         find_profile(url, "ffffffff", wanted)
 
 
+@pytest.mark.long
 def test_a_latency_search_from_profile_to_bundle(place, counting, monkeypatch, capsys):
     """profile-device, a search under ms and MACs at once, its finalists measured, shown and exported; then a resume."""
     assert call(monkeypatch, "profile-device", *PROFILE, "--out", "p.json", "--json") == 0

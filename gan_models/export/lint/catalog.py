@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _HERE = "ganprune.gan_models.export.lint"
 
-RULES: OpenTable[RuleSet] = OpenTable(
+RUNTIME_RULES: OpenTable[RuleSet] = OpenTable(
     "runtime",
     {
         "onnxruntime": RuleSet("ONNX Runtime on CPUs", "onnx", f"{_HERE}.onnx_runtime:RULES", "float32 kernels"),
@@ -36,4 +36,4 @@ def rules_of(name: str) -> tuple[Rule, ...]:
     Raises:
         UserError: There is no such row.
     """
-    return load_named(RULES.find(name).rules, "rules")
+    return load_named(RUNTIME_RULES.find(name).rules, "rules")

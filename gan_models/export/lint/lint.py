@@ -15,7 +15,7 @@ from ..exporter import ExportJob
 from ..program import trace
 from ..rewrites.call import Call
 from ..rewrites.graph import RewrittenNetwork, plain_network, rewrite_program
-from .catalog import RULES, rules_of
+from .catalog import RUNTIME_RULES, rules_of
 from .macs import layer_macs, nearest_layers
 from .rule import KINDS, Rule, operator_name
 
@@ -103,7 +103,7 @@ class Traced:
         Raises:
             UserError: There is no such row.
         """
-        rewritten = rewrite_program(self.program, EXPORTERS.find(RULES.find(name).format).rewrites)
+        rewritten = rewrite_program(self.program, EXPORTERS.find(RUNTIME_RULES.find(name).format).rewrites)
         found: list[LintFinding] = []
         for rule in rules_of(name):
             concerned = [call for call in _calls(self.network) if rule.concerns(call, dtype)]

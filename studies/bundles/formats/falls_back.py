@@ -7,7 +7,7 @@ from functools import cached_property
 from torch import nn
 
 from ....gan_models.export.exporter import Exporter, ExportJob
-from ....gan_models.export.lint.catalog import RULES
+from ....gan_models.export.lint.catalog import RUNTIME_RULES
 from ....gan_models.export.lint.lint import Traced
 from ....gan_models.export.program import NoProgram
 from ....gan_models.networks.specs import InputSpec
@@ -30,7 +30,7 @@ class FallsBack:
             return ()
         lines = []
         for name in exporter.rules:
-            row = RULES.find(name)
+            row = RUNTIME_RULES.find(name)
             for finding in self._traced.lint(name, exporter.dtype):
                 if finding.rule.kind in ("falls back", "unsupported") and not finding.removed:
                     slower = f" to {row.slower}" if finding.rule.kind == "falls back" and row.slower else ""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from ....gan_models.export.catalog import EXPORTERS
-from ....gan_models.export.lint.catalog import RULES
+from ....gan_models.export.lint.catalog import RUNTIME_RULES
 from ....gan_models.files.errors import UserError
 from ....gan_models.files.texts.number_text import percent
 
@@ -39,7 +39,7 @@ def runtime_inspection(name: str, dtype: str, build: Callable[[], nn.Module], in
 
     if dtype not in DTYPES:
         raise UserError(f"data type is unknown: got {dtype}; expected {', '.join(DTYPES)}")
-    row = RULES.find(name)
+    row = RUNTIME_RULES.find(name)
     traced = Traced.of(ExportJob(build().eval(), inputs.examples(1), inputs.names, free_batch=False))
     findings = [
         {

@@ -36,7 +36,7 @@ def test_only_a_folder_of_its_kind_is_replaced(tmp_path):
     """Without the marker a folder is somebody's own, overwrite or not; an empty one, or one with it, is replaced."""
     out = tmp_path / "bundle"
     out.mkdir()
-    with pytest.raises(UserError, match=r"bundle exists; give --out another name, or --overwrite"):
+    with pytest.raises(UserError, match=r"bundle exists. Try another name for --out, or --overwrite"):
         fresh_folder(out, "card.json").__enter__()
     for _ in range(2):  # first in the place of an empty folder, then of one with the marker
         with fresh_folder(out, "card.json", overwrite=True) as folder:

@@ -34,6 +34,11 @@ def task_and_data(inputs: InputSpec):
         side = inputs.pixels[0] if image else 32
         data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
         return task_named("paired" if image else "unconditional", **settings), data
+    if inputs.of_kind("label"):
+        latent, label = inputs.inputs
+        task = task_named("class_conditional", inputs=f"latent:{latent.shape[0]};label:{label.classes}")
+        data = [{"target": torch.rand(3, 32, 32) * 2 - 1, "label": torch.tensor(each)} for each in range(4)]
+        return task, data
     side = inputs.pixels[0]
     output = OutputSpec(3, (side, side))
     # Ours read folders of any inputs, and have no built-in set of them.

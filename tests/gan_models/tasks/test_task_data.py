@@ -176,7 +176,7 @@ class TestErrors:
 
     def test_a_source_that_the_task_cannot_read_says_which_task_can(self):
         """Known without opening anything: the built-in set's tasks, and the names of all tasks."""
-        with pytest.raises(ValueError, match="unpaired, not paired"):
+        with pytest.raises(ValueError, match="unpaired or stylize, not paired"):
             check_source("paired", "builtin:stripes")
         with pytest.raises(ValueError, match=r"task .triple.*paired"):
             check_source("triple", "builtin:shapes")

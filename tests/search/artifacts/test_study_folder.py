@@ -60,5 +60,5 @@ def test_json_is_strict(tmp_path):
 @pytest.mark.parametrize("name", ["", "../x", "a/b", ".hidden", "a b", "x" * 101])
 def test_study_names_are_folder_names(name):
     """A name that could leave its folder, or is no file name somewhere, is refused."""
-    with pytest.raises(ValueError, match="study's name"):
+    with pytest.raises(ValueError, match="invalid name of a study"):
         check_study_name(name)

@@ -91,7 +91,7 @@ def test_what_is_not_made_is_named(needing):
     needing()
     parts = study()
     prepare(parts, new_folder())
-    with pytest.raises(WorkFailed, match=r"'numbers' is not made.*teacher, reference_features.*needed_by_methods"):
+    with pytest.raises(WorkFailed, match=r"'numbers' does not exist.*teacher, reference_features.*needed_by_methods"):
         parts.load("numbers")
 
 

@@ -64,6 +64,7 @@ CASES: dict[str, tuple[dict, object, dict]] = {
     "per_channel": ({"bits": [32]}, False, {"bits": [32, 8]}),
     "quantizer": ({"bits": [32]}, "published", {"bits": [32, 8]}),
     "latency_profile": ({}, "p.json", {"budgets": ["20ms"]}),
+    "allow_busy": ({}, True, {"budgets": ["20ms"]}),
     "device_command": ({}, "bench", {"budgets": ["20ms"]}),
     "gpus_per_trial": ({"executor": "local"}, 0.5, {}),
     "max_concurrent": ({"executor": "local"}, 2, {}),

@@ -101,7 +101,7 @@ def test_a_contender_is_named_by_path(tmp_path):
         ({"tasks": {"demo": {**TASK, "teacher_discriminator": "d.pth"}}}, "has a discriminator"),
         ({"tasks": {"demo": {**TASK, "objective": "psnr"}}}, "psnr, of which higher is better"),
         ({"artifacts": "s3://bucket/folder"}, "in a folder"),
-        ({"name": "../up"}, "study's name"),
+        ({"name": "../up"}, "invalid name of a study"),
     ],
 )
 def test_bad_input_is_one_line(values, said):

@@ -88,7 +88,7 @@ def test_the_list_of_commands_has_five_groups(monkeypatch, capsys):
 BAD = {
     "unknown command": (["serach"], "unknown command 'serach'. Did you mean search?"),
     "unknown option": (["search", "--budgte", "25%"], "unknown option --budgte of `ganprune search`. Did you mean --budget?"),
-    "text for a number": (["search", "--trials", "x"], "--trials is not possible: got 'x'; expected a valid integer."),
+    "text for a number": (["search", "--trials", "x"], "--trials is not possible: got 'x'; expected a whole number."),
     "missing argument": (["show"], "missing argument 'STUDY[:TRIAL]'. Try `ganprune show --help`"),
     "unknown choice": (["search", "--executor", "rai", "--model", "resnet", "--data", "x", "--budget", "5%"], "Did you mean ray?"),
     "unknown model": (["search", "--model", "resnt", "--data", "builtin:shapes", "--budget", "5%"], "Did you mean resnet?"),

@@ -140,7 +140,7 @@ BAD = {
     "storage folder": (["--storage", "sqlite:///nodir/x.db"], 2, "nodir does not exist; make it first"),
     "storage no database": (["--storage", "sqlite:///text.db"], 1, "file is not a database"),
     "artifacts": (["--artifacts", "s4://bucket/x"], 2, "artifacts at 's4://bucket/x/search': Protocol not known"),
-    "study name": (["--study", "../x"], 2, "a study's name is"),
+    "study name": (["--study", "../x"], 2, "invalid name of a study"),
     "group pattern": (["--keep", "zzz"], 2, "matches no group"),
     "executor": (["--executor", "cloud"], 2, "use ray or local"),
     "share": (["--share", "widths=much"], 2, "widths: got 'much'; expected a valid number"),

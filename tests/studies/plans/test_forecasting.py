@@ -90,7 +90,7 @@ def test_a_plan_is_exported_only_as_untrained_and_its_card_says_so(forecast, tmp
     assert (card.lineage["trial"], card.lineage["plan"], card.lineage["trained"]) == (None, name, False)
     assert "NOT TRAINED" in card.notes[0]
     text = (tmp_path / "b" / "card.md").read_text()
-    assert text.startswith(f"# resnet, pruned and NOT TRAINED: plan {name} of study f\n")
+    assert f"\n# resnet, pruned and NOT TRAINED: plan {name} of study f\n" in text
     assert "| zero-shot[error" in text
     assert "| fd[" not in text
     assert all(check.passed for check in verify_bundle(tmp_path / "b"))

@@ -8,7 +8,7 @@ from ganprune.evaluators.cost.catalog import RUNTIMES
 from ganprune.evaluators.cost.counters import count_macs
 from ganprune.gan_models.export.catalog import EXPORTERS
 from ganprune.gan_models.export.exporter import ExportJob
-from ganprune.gan_models.export.lint.catalog import RULES, rules_of
+from ganprune.gan_models.export.lint.catalog import RUNTIME_RULES, rules_of
 from ganprune.gan_models.export.lint.lint import Traced
 from ganprune.gan_models.export.lint.rule import KINDS, Rule
 from ganprune.gan_models.networks.catalog import build
@@ -22,10 +22,10 @@ def resnet() -> Traced:
     return Traced.of(ExportJob(model, (torch.rand(1, 3, 16, 16),)))
 
 
-@pytest.mark.parametrize("name", list(RULES))
+@pytest.mark.parametrize("name", list(RUNTIME_RULES))
 def test_every_rule_has_a_kind_a_reason_and_a_source(name):
     """And its row names an export format; a runtime of ours and an exporter name rows that there are."""
-    assert EXPORTERS.find(RULES[name].format)
+    assert EXPORTERS.find(RUNTIME_RULES[name].format)
     rules = rules_of(name)
     assert rules
     for rule in rules:
@@ -34,8 +34,8 @@ def test_every_rule_has_a_kind_a_reason_and_a_source(name):
         assert rule.operators
         assert rule.text
         assert rule.source.startswith("https://")
-    assert [rule for _, row in EXPORTERS.usable() for rule in row.rules if rule not in RULES] == []
-    assert {"onnxruntime", "litert", "ncnn", "openvino", "coreml"} <= set(RULES) & set(RUNTIMES)
+    assert [rule for _, row in EXPORTERS.usable() for rule in row.rules if rule not in RUNTIME_RULES] == []
+    assert {"onnxruntime", "litert", "ncnn", "openvino", "coreml"} <= set(RUNTIME_RULES) & set(RUNTIMES)
 
 
 def test_macs_are_those_of_the_counter(resnet):
