@@ -19,8 +19,8 @@ from ...search.records.messages import TrialOutcome, TrialReport
 from ...search.records.plan_score import errors_of
 from ...spaces.methods import BITS, TARGET, stored_settings
 from .dashboard_fields import ARTIFACT
+from .lazy_records import NOTHING
 
-NOTHING: Mapping[str, Any] = {}  # one empty mapping for all
 LOST = "lost"  # reason that a trial was last put back
 CONSTRAINT = "constraints:"  # the system attribute in which Optuna's Trial.set_constraint stores them
 # Places of outcome fields that are not attributes, or are attributes of another name. All others are attributes of

@@ -28,7 +28,8 @@ def _odd_channels(call: Call) -> bool:
     return call.node.meta["val"].shape[1] % GPU_CHANNELS != 0
 
 
-CPU = (
+# The converter's own limits, on every processor.
+CONVERSION = (
     Rule(
         "unsupported", ("conv_transpose2d",),
         "the converter rejects a transposed convolution with output padding, dilation or several groups", CONVERTER,
@@ -36,6 +37,10 @@ CPU = (
         or differs_from(call, "groups", 1),
     ),
     Rule("unsupported", FOURIER, "the converter has no form of Fourier transforms", CONVERTER),
+)  # fmt: skip
+
+CPU = (
+    *CONVERSION,
     Rule(
         "falls back", ("conv2d", "conv1d", "conv_transpose2d"),
         "XNNPACK takes constant weights alone, and these depend on the input", XNNPACK,
@@ -57,13 +62,7 @@ CPU = (
 )  # fmt: skip
 
 GPU = (
-    Rule(
-        "unsupported", ("conv_transpose2d",),
-        "the converter rejects a transposed convolution with output padding, dilation or several groups", CONVERTER,
-        lambda call: differs_from(call, "output_padding", 0) or differs_from(call, "dilation", 1)
-        or differs_from(call, "groups", 1),
-    ),
-    Rule("unsupported", FOURIER, "the converter has no form of Fourier transforms", CONVERTER),
+    *CONVERSION,
     Rule(
         "falls back", ("pixel_shuffle", "pixel_unshuffle"),
         "it is a reshape to six axes, and the delegate takes four at most", GPU_PARSER,
