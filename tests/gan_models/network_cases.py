@@ -39,6 +39,7 @@ SMALL = {
     "n_layers": {"ndf": 4},
     "pixel": {"ndf": 4},
     "sngan": {"ndf": 8},
+    "unet_spectral": {"ndf": 4},
 }
 SHAPES = {
     "resnet": (3, 32, 32),
@@ -51,6 +52,7 @@ SHAPES |= {
     "basic": (3, 64, 64),
     "n_layers": (3, 64, 64),
     "pixel": (3, 32, 32),
+    "unet_spectral": (3, 64, 64),
     "cartoongan": (3, 32, 32),
     "animeganv2": (3, 32, 32),
     "srvgg_compact": (3, 16, 16),

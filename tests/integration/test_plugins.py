@@ -212,6 +212,7 @@ def test_profiled_costs_of_two_generators_add_up(place, monkeypatch, capsys):
     assert 17 < trial["cost"] <= 30
 
 
+@pytest.mark.long
 def test_a_two_input_generator_is_pruned_by_every_method_under_a_budget_of_the_package(place, monkeypatch, capsys):
     """Every method of every package completes a trial of the generator under a constraint in the package's unit."""
     methods = [*METHODS]

@@ -85,11 +85,12 @@ def test_what_is_not_closed_is_refused_by_the_whole_text(text):
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.from_regex(r"[a-z]\w*", fullmatch=True), PLAIN, min_size=1))
+@given(st.dictionaries(st.from_regex(r"[a-z]\w*", fullmatch=True), PLAIN, min_size=1, max_size=3))
 def test_any_json_survives(values):
     """Values written as JSON are read as the same values, among others."""
     assert read_arguments(",".join(f"{name}={json.dumps(value)}" for name, value in values.items())) == values
