@@ -5,7 +5,8 @@ comparison goes on. Half the table on two cores: about an hour. docs/compare.csv
 bench`: `--table --csv docs/compare.csv` prints its tables.
 
     python benchmarks/compare.py [--tasks demo,unet,cycle,sngan] [--variants uniform,magnitude,...] [--targets 0.5,0.25]
-        [--seeds 3] [--jobs 2] [--csv docs/bench.csv] [--out benchmark-runs] [--table] [--scatter FILE] [--plan]
+        [--seeds 3] [--teachers 1] [--jobs 2] [--csv docs/bench.csv] [--out benchmark-runs] [--table] [--scatter FILE]
+        [--plan]
 """
 
 from __future__ import annotations
@@ -72,20 +73,20 @@ TASKS: dict[str, dict[str, Any]] = {
     },
 }
 
-# Another package's methods, which need it installed.
-PEER_FILE = Path(__file__).with_name("torch_pruning_methods.py")
+# Methods of the files beside this one, by the contender's name. Those of torch-pruning need that package installed.
 PEERS = {
-    "torch-pruning/local": "Local",
-    "torch-pruning/global": "Global",
-    "torch-pruning/local/refitted": "LocalRefitted",
-    "torch-pruning/global/refitted": "GlobalRefitted",
+    "torch-pruning/local": "torch_pruning_methods.py:Local",
+    "torch-pruning/global": "torch_pruning_methods.py:Global",
+    "torch-pruning/local/refitted": "torch_pruning_methods.py:LocalRefitted",
+    "torch-pruning/global/refitted": "torch_pruning_methods.py:GlobalRefitted",
+    "random plan": "random_plans.py:RandomPlan",
 }
 
 
 def contender(name: str) -> Contender:
-    """Return a contender by name: a peer, a method, or a row of the table of contenders."""
+    """Return a contender by name: one of `PEERS`, a method, or a row of the table of contenders."""
     if name in PEERS:
-        return Contender({"methods": (f"{PEER_FILE}:{PEERS[name]}",)})
+        return Contender({"methods": (str(Path(__file__).with_name(PEERS[name])),)})
     return contender_of(name)
 
 
@@ -145,6 +146,7 @@ def main() -> None:
     )
     parser.add_argument("--targets", default="0.5,0.25,0.125")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--teachers", type=int, default=1, help="of each task, trained with other seeds")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--csv", type=Path, default=Path("docs/bench.csv"))
     parser.add_argument("--out", type=Path, default=Path("benchmark-runs"))
@@ -168,6 +170,7 @@ def main() -> None:
         {name: contender(name) for name in given.variants.split(",")},
         [f"{100 * float(target):g}%" for target in given.targets.split(",")],
         given.seeds,
+        teachers=given.teachers,
         name="compare",
         storage=f"sqlite:///{given.out.absolute() / 'compare.db'}",
         jobs=given.jobs,
