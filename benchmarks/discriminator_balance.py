@@ -49,12 +49,12 @@ class Row:
     path: dict[str, list[list[float]]]
 
     def values(self, name: str) -> np.ndarray:
-        """The recorded values of one name."""
+        """Return the recorded values of one name."""
         return np.array([value for _, value in self.path[name]])
 
 
 def measured(share: float, steps: int, seed: int, out: Path) -> list[Row]:
-    """Runs every variant on the shared teacher."""
+    """Run every variant on the shared teacher."""
     bench, _ = opened(out)
     target = Target("macs", share * bench.groups.form.dense())
     rows = []
@@ -97,7 +97,7 @@ def plot(rows: list[Row], path: Path) -> None:
 
 
 def main() -> None:
-    """Runs the variants and draws them."""
+    """Run the variants and draw them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=0.25)
     parser.add_argument("--steps", type=int, default=80)

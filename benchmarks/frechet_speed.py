@@ -37,7 +37,7 @@ def _statistics(features: Tensor) -> FeatureStatistics:
 
 
 def _timed(work: Callable[[], float], repeats: int) -> tuple[float, float]:
-    """Result and median seconds; the first of several repeats warms up and is left out."""
+    """Return the result and the median seconds; the first of several repeats is a warm-up and does not count."""
     seconds, value = [], 0.0
     for _ in range(repeats):
         started = time.perf_counter()

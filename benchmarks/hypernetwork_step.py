@@ -31,7 +31,7 @@ from torch import nn
 
 
 def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device: torch.device, amp: str) -> None:
-    """Prints one row."""
+    """Print one row."""
     torch.manual_seed(0)
     network = build(model, {"ngf": ngf}).requires_grad_(False)
     groups = find_groups(network, torch.empty(1, 3, size, size))
@@ -70,7 +70,7 @@ def measured(model: str, ngf: int, size: int, embedding: int, steps: int, device
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="+", default=["resnet_9blocks"])
     parser.add_argument("--ngf", type=int, default=64)

@@ -51,7 +51,7 @@ CASES = (
 
 
 def draw(case: Case, seed: int) -> tuple[Tensor, Tensor]:
-    """Generated and real features of one repeat."""
+    """Return the generated and the real features of one repeat."""
     random = torch.Generator().manual_seed(seed)
 
     def normal(n: int) -> Tensor:
@@ -74,7 +74,7 @@ def draw(case: Case, seed: int) -> tuple[Tensor, Tensor]:
 
 
 def resampled(a: Tensor, b: Tensor, paired: bool, seed: int) -> tuple[float, float]:
-    """The kept wrong version: the 5 % and 95 % quantiles of distances of resamples with replacement."""
+    """Return the interval that is too low: the 5 % and 95 % quantiles of distances of resamples with replacement."""
     random = torch.Generator().manual_seed(seed)
     values = []
     for _ in range(RESAMPLES):

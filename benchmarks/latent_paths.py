@@ -41,7 +41,7 @@ def job_of(out: Path, share: float, steps: int, seed: int, settings: dict[str, A
 
 
 def watched(job: PruneJob) -> tuple[CoronetPhase, TrainRecord, np.ndarray]:
-    """The phase after its run, its record, and all latents after each step [steps + 1, N]."""
+    """Return the phase after its run, its record, and all latents after each step [steps + 1, N]."""
     target = with_floor(job.groups.form, job.target)
     phase = CoronetPhase(job, job.training, target, job.training.steps)
     latents = [phase.hypernetwork.latents.detach().cpu().numpy().copy()]
@@ -86,7 +86,7 @@ def plot(phase: CoronetPhase, record: TrainRecord, latents: np.ndarray, png: Pat
 
 
 def main() -> None:
-    """Runs, plots, and says where the run ended."""
+    """Run, plot, and print the end of the run."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=0.25)
     parser.add_argument("--steps", type=int, default=90)

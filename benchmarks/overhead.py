@@ -134,7 +134,7 @@ def row(groups: int, url: str, study: str, spent: list[tuple[float, float, float
 
 
 def nothing(request: TrialRequest, report: Callable[[TrialReport], bool]) -> TrialOutcome:
-    """A trial that costs nothing: what is left is what trials cost beside their training."""
+    """Return at once: the remaining time is the overhead of a trial beyond its training."""
     proposal = request.proposal
     return TrialOutcome("COMPLETE", proposal.target**-0.5, proposal.target, widths=proposal.widths or {})
 

@@ -14,7 +14,7 @@ N_PLANS = 100_000
 
 
 def main() -> None:
-    """Prints one table."""
+    """Print one table."""
     print(
         f"{'network':24s} {'groups':>6s} {'trace s':>8s} {'plans/s macs':>14s} {'plans/s params':>15s} {'solve ms':>9s}"
     )

@@ -50,7 +50,7 @@ SETTINGS: dict[str, Any] = {
 
 
 def opened(out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
-    """The bench that all comparisons share; its teacher is trained once."""
+    """Return the bench that all comparisons share; its teacher is trained once."""
     given = {**SETTINGS, "name": "bench", "model": "resnet", "data": "builtin:shapes", "budgets": ["40%"]}
     resolved, parts = resolve(StudyConfig.from_json(given))
     study = open_study(resolved, parts=parts)
@@ -140,7 +140,7 @@ def uniform_plans(seed: int, out: Path, n_trials: int, executor: Literal["ray", 
 
 
 def search(seeds: range, out: Path, n_trials: int, controls: int, executor: Literal["ray", "local"]) -> None:
-    """A search with the default methods against as many uniform plans, which also set the reference point."""
+    """Compare a search with the default methods with as many uniform plans, which also set the reference point."""
     print(f"{n_trials} trials under 40 % of MACs, {STEPS} steps each; hypervolume, share of the reference's rectangle:")
     print(f"  {'':6s} {'search':>8s} {'uniform plans':>14s} {'difference':>11s}   methods on the search's front")
     gained = []
@@ -166,12 +166,12 @@ def _volume(outcome: Outcome, quality: float, cost: float) -> float:
 
 
 def quality(teacher: TeacherArtifact) -> float:
-    """The teacher's own quality."""
+    """Return the teacher's own quality."""
     return teacher.measurements[0].value
 
 
 def main() -> None:
-    """Runs the comparisons that are named, or all."""
+    """Run the named comparisons, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", default=["inherit", "scores", "search"])
     parser.add_argument("--seeds", type=int, default=3)

@@ -125,7 +125,7 @@ def _explained(network: ShapesNetwork, heads: _Heads, n: int, seed: int) -> dict
 
 
 def train(steps: int, batch: int, images: int, seed: int) -> tuple[ShapesNetwork, dict]:
-    """The trained network (eval mode) and the record of how it was made."""
+    """Return the trained network (eval mode) and the record of its training."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(seed)

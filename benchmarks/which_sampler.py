@@ -62,14 +62,14 @@ class Case:
 
 @cache
 def form_of(groups: int) -> CostForm:
-    """The cost form of a ResNet with this many channel groups (9 for four blocks), at 64x64."""
+    """Return the cost form of a ResNet with this number of channel groups (9 for four blocks), at 64x64."""
     with torch.device("meta"):
         network = build("resnet", {"ngf": 16, "n_blocks": groups - 5})
     return find_groups(network, InputSpec.parse("3,64,64").examples()).form
 
 
 def study(case: Case) -> Case:
-    """Runs one study of a case."""
+    """Run one study of a case."""
     form, uniform = form_of(case.groups), case.sampler == UNIFORM
     surface, space = Surface.drawn(form, case.instance), WidthSpace(form)
     methods = ("uniform",) if uniform else tuple(case.methods.split("+"))
@@ -112,7 +112,7 @@ def table(done: Sequence[Case], samplers: Sequence[str], trials: Sequence[int]) 
 
 
 def main() -> None:
-    """Simulates, prints and writes."""
+    """Simulate, print and write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samplers", default="linear,tpe,nsga2,random,qmc", help="gp is slow: 1 s an ask")
     parser.add_argument("--trials", default="25,50,100,300")

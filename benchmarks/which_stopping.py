@@ -56,7 +56,7 @@ class Case:
 
 
 def study(case: Case) -> Case:
-    """Runs trials until the compute is used up."""
+    """Run trials until the compute is used up."""
     form, rule = form_of(case.groups), RULES[case.rule]
     surface, space = Surface.drawn(form, case.instance), WidthSpace(form)
     methods = tuple(case.methods.split("+"))
@@ -99,7 +99,7 @@ def study(case: Case) -> Case:
 
 
 def main() -> None:
-    """Simulates and prints."""
+    """Simulate and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--compute", default="25,50,100")
     parser.add_argument("--groups", default="12,24,48")

@@ -102,7 +102,7 @@ OnTeacher = Callable[[int, int, Mapping[str, float]], None]
 
 
 def artifacts_beside(storage: str) -> Path:
-    """The default folder of artifacts: `ganprune-artifacts` beside a SQLite file, else in the current folder."""
+    """Return the default folder of artifacts: `ganprune-artifacts` beside a SQLite file, else in the current folder."""
     url = parse_url(storage)
     beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path.cwd()
     return beside / "ganprune-artifacts"
@@ -142,7 +142,7 @@ class Search:
     latency_profile: str = ""
 
     def config(self) -> StudyConfig:
-        """The configuration as given, checked."""
+        """Return the configuration as given, checked."""
         return self._config().checked()
 
     def _config(self) -> StudyConfig:
@@ -240,7 +240,7 @@ class Search:
         return _idle(resolved, self.run_options, {**self.options, **profile})
 
     def artifacts_root(self) -> str:
-        """The folder of artifacts, absolute, or their URL."""
+        """Return the absolute folder of artifacts, or their URL."""
         root = str(self.artifacts or artifacts_beside(self.storage))
         return root if is_url(root) else str(Path(root).expanduser().absolute())
 
@@ -482,7 +482,7 @@ class Study:
         artifacts: str | Path | None = None,
         patience_s: float = 0.0,
     ) -> Study:
-        """Reads a study; needs no lock, so it works while the study runs, and waits so long for a server that is away.
+        """Read a study. It needs no lock, so it works while the study runs; it waits for an unreachable server.
 
         Raises:
             UserError: No such study; the message names those there are.
@@ -569,7 +569,7 @@ class Study:
         return StudyFolder(self.artifacts, self.record.name, self.remote)
 
     def at_hand(self) -> Path:
-        """The folder of artifacts, what lies behind a URL copied to this machine; training states are left there."""
+        """Return the folder of artifacts; files behind a URL are copied to this machine, except training states."""
         self.folder.pull()
         return self.artifacts
 
@@ -584,11 +584,11 @@ class Study:
         return self.record.trials
 
     def front(self) -> tuple[TrialRecord, ...]:
-        """The Pareto front of complete trials inside the budget, cheapest first."""
+        """Return the Pareto front of complete trials inside the budget, cheapest first."""
         return outcome_of(self.record).front
 
     def best_under(self, budget: str) -> TrialRecord:
-        """The trial of the best quality at or under a cost (`15%`, `2GMACs`). Raises ValueError: none is."""
+        """Return the trial of the best quality at or under a cost (`15%`, `2GMACs`); ValueError if there is none."""
         return best_under(self.record, budget)
 
     def propose(self, at: str, evaluations: int = 8, on_plan: OnPlan = lambda plan: None) -> tuple[PlanScore, ...]:

@@ -63,7 +63,7 @@ def _hash(value: Any) -> str:
 
 
 def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
-    """The teacher's files that are missing or others than those of the record; none while there is no teacher yet."""
+    """Return the teacher's files that are missing or differ from the record; none if there is no teacher yet."""
     if "sha256" not in recorded:
         return []
     found = file_sha256(folder / TEACHER_FILE) if (folder / TEACHER_FILE).is_file() else MISSING
@@ -95,7 +95,7 @@ def fingerprint_changes(recorded: Mapping[str, Any], study: OpenedStudy) -> list
 
 
 def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Change, ...]:
-    """Compares what the study was made with with what there is; what was not recorded yet is recorded.
+    """Compare the record of the study with the present state; record what was not recorded yet.
 
     Args:
         store: The study, held.
@@ -137,7 +137,7 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
 
 
 def _take_teacher(folder: StudyFolder) -> None:
-    """The teacher's record says what its files are now, and its measurements are made anew."""
+    """Record the teacher's present files, and measure it again."""
     path = folder.teacher / TEACHER_FILE
     record = read_json(path)
     if record is None:

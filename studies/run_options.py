@@ -129,7 +129,7 @@ class RunOptions:
     )
 
     def __post_init__(self) -> None:
-        """Checks the numbers before anything is written."""
+        """Check the numbers before anything is written."""
         check_options(self)
         quota = self.quota_bytes()
         if quota is not None and quota < LEAST_QUOTA:
@@ -139,11 +139,11 @@ class RunOptions:
         self.ray_options()
 
     def quota_bytes(self) -> int | None:
-        """The quota in bytes."""
+        """Return the quota in bytes."""
         return None if self.disk_quota is None else bytes_of(self.disk_quota)
 
     def ray_options(self) -> RayOptions:
-        """The same for Ray."""
+        """Return the options for Ray."""
         from ..search.execution.ray_cluster import RayOptions
 
         return RayOptions(self.cpus_per_trial, self.gpus_per_trial, self.ray_address, insecure=self.insecure)

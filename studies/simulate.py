@@ -62,7 +62,7 @@ def simulate(
     seconds_per_step: float | None = None,
     resolved: ResolvedStudy | None = None,
 ) -> Study:
-    """Runs a search without training; the study is marked as simulated and cannot be resumed or exported.
+    """Run a search without training; the study is marked as simulated and cannot be resumed or exported.
 
     Args:
         search: What would be searched.

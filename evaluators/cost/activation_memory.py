@@ -20,7 +20,7 @@ from ...gan_models.files.meta_device import run_for_shapes
 
 
 def peak_activation_bytes(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> int:
-    """The peak for one image; the model itself is not touched.
+    """Return the peak for one image; the model itself does not change.
 
     Run for its shapes (milliseconds); a network that needs values runs on the CPU.
 
@@ -57,7 +57,7 @@ class _Follower(TorchDispatchMode):
         self._followed: dict[int, weakref.ref[torch.UntypedStorage]] = {}
 
     def entered(self, tensor: Tensor) -> None:
-        """Counts a tensor from now on."""
+        """Count a tensor from now on."""
         storage = tensor.untyped_storage()
         key, size = id(storage), storage.nbytes()
         if key in self._known or key in self._followed:

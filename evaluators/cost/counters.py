@@ -80,7 +80,7 @@ class _OperatorRecorder(TorchDispatchMode):
 
 
 def count_cost(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> CostCount:
-    """Counts one forward pass in eval mode on a copy of `model`; the model itself is not touched.
+    """Count one forward pass in eval mode on a copy of `model`; the model itself does not change.
 
     Args:
         model: any network.
@@ -111,7 +111,7 @@ def count_cost(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> CostCo
 
 
 def count_macs(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> dict[str, int]:
-    """The four costs by the names that budgets use: `macs`, `macs_published`, `params`, `bytes`."""
+    """Return the four costs by the names in budgets: `macs`, `macs_published`, `params`, `bytes`."""
     cost = count_cost(model, example)
     return {
         "macs": cost.macs,
@@ -284,7 +284,7 @@ def _attention_rules() -> dict[Any, Callable[..., int]]:
 
 
 def _missed(model: nn.Module, counter: FlopCounterMode) -> dict[str, int]:
-    """Published MACs of operators that run directly in a module for which thop has no counting rule."""
+    """Return the published MACs of operators that run directly in a module for which thop has no counting rule."""
     modules = dict(model.named_modules())
 
     def ruled(module: nn.Module) -> bool:

@@ -87,7 +87,7 @@ def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu",
 
 
 def remote_device(name: str, threads: int, batch: int = 1, dtype: str = "float32", format: str = "") -> Device:
-    """A device behind a command, under the name that its user gives it.
+    """Return a device behind a command, under the name that its user gives it.
 
     Args:
         name: The device's name.
@@ -100,7 +100,7 @@ def remote_device(name: str, threads: int, batch: int = 1, dtype: str = "float32
 
 
 def cpu_model() -> str:
-    """The CPU's own name, where the system tells it."""
+    """Return the CPU's own name, if the system states it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -59,7 +59,7 @@ class Timing:
             raise ValueError(f"a timing needs 0 < median <= p90 and a sample, got {self}")
 
     def measurement(self, name: str, protocol: str) -> Measurement:
-        """The median in ms under a name such as `latency_ms[measured,threads=2]`."""
+        """Return the median in ms under a name such as `latency_ms[measured,threads=2]`."""
         how = f"{protocol}; {self.statistic} of {self.n}, p90 {self.p90_ms:.4g} ms"
         if self.busy:
             note = f"{BUSY}: {self.busy}"
@@ -129,7 +129,7 @@ def measure_latency(
     look: Callable[[], Snapshot] = snapshot,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Timing:
-    """Times a call, again and again until the machine was quiet before, during and after.
+    """Time a call, repeatedly until the machine was quiet before, during and after it.
 
     Args:
         call: What to time; its result is thrown away.
@@ -163,7 +163,7 @@ def measure_latency(
 
 
 def _warm_up(call: Callable[[], object], effort: Effort, clock: Clock) -> int:
-    """Calls until caches and allocators know the shapes; how many calls make one sample."""
+    """Call until caches and allocators are warm; return the number of calls in one sample."""
     end, fastest, done = time.perf_counter() + effort.warm_up, math.inf, 0
     while done < 2 or time.perf_counter() < end:
         fastest, done = min(fastest, clock(call, 1)), done + 1
@@ -183,13 +183,13 @@ def _p90(times: list[float]) -> float:
 
 
 def lock_path() -> Path:
-    """The lock file of this user's measurements."""
+    """Return the lock file of this user's measurements."""
     return Path(tempfile.gettempdir()) / f"ganprune-latency-{os.getuid() if hasattr(os, 'getuid') else 'user'}.lock"
 
 
 @contextmanager
 def exclusive(seconds: float = LOCK_SECONDS) -> Iterator[None]:
-    """The right to measure, against all processes of this user; may be taken again by who holds it.
+    """Hold the lock on measurements against all processes of this user; its holder may take it again.
 
     Raises:
         RuntimeError: Somebody else holds it for so many seconds.

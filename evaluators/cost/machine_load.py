@@ -92,7 +92,7 @@ class Disturbance:
 
 
 def snapshot() -> Snapshot:
-    """The clocks now; takes a few milliseconds for the probe."""
+    """Return the clocks now; the probe takes a few milliseconds."""
     probe = _probe()
     own = os.times()
     return Snapshot(

@@ -32,7 +32,7 @@ class QuantizedGraph:
         return found
 
     def weight(self, name: str, weight: Tensor, scale: Tensor, axis: int, unsigned: bool, folded: bool) -> None:
-        """Stores a weight as integers; a dequantized one of the old name takes its place.
+        """Store a weight as integers; a dequantized one of the old name replaces it.
 
         Where the arithmetic is float (`folded`) that is a cast and a product, which ONNX Runtime computes once, when
         it loads the file; it would run a DequantizeLinear of a constant for every image.
@@ -56,7 +56,7 @@ class QuantizedGraph:
         self._dequantized(name, "weight", scale.ndim, axis)
 
     def bias(self, name: str, bias: Tensor, scale: Tensor) -> None:
-        """Stores a bias as int32."""
+        """Store a bias as int32."""
         scale = scale.reshape(-1).expand(len(bias)) if scale.ndim else scale
         self._constant(f"{name}.bias_int", torch.round(bias.double() / scale.double()).numpy().astype(np.int32))
         self._constant(f"{name}.bias_grid", scale.numpy())
@@ -64,19 +64,19 @@ class QuantizedGraph:
         self._dequantized(name, "bias", scale.ndim, 0)
 
     def grid_before(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
-        """Puts what a node reads on a grid."""
+        """Quantize an input of a node."""
         pair = self._pair(node.input[0], name, f"{name}_on_grid", scale, zero)
         node.input[0] = f"{name}_on_grid"
         self.before.setdefault(id(node), []).extend(pair)
 
     def grid_after(self, node: onnx.NodeProto, name: str, scale: float, zero: int) -> None:
-        """Puts what a node gives on a grid."""
+        """Quantize an output of a node."""
         given = node.output[0]
         node.output[0] = f"{name}_off_grid"
         self.after.setdefault(id(node), []).extend(self._pair(node.output[0], name, given, scale, zero))
 
     def finish(self) -> None:
-        """Writes the nodes back, in an order in which each comes after what it reads."""
+        """Write the nodes back, each after the nodes that it reads."""
         ordered = list(self.first)
         for node in self.nodes:
             ordered += [*self.before.get(id(node), []), node, *self.after.get(id(node), [])]

@@ -76,7 +76,7 @@ def products_saturate() -> bool:
 
 
 def check_exportable(settings: QuantSettings) -> None:
-    """Raises ValueError unless integer arithmetic can compute what the settings simulate."""
+    """Raise ValueError unless integer arithmetic can compute what the settings simulate."""
     if settings.scheme == "published":
         raise UserError(
             "the published quantizer has 257 levels, one more than 8 bits hold: it is for reproducing GAN Slimming, "

@@ -56,7 +56,7 @@ class Unfit(ValueError):
 
 
 def find_blocks(model: nn.Module, inputs: tuple[Tensor, ...], groups: ChannelGroups) -> Blocks:
-    """Splits a network into blocks.
+    """Split a network into blocks.
 
     Args:
         model: The network whose groups were found; it is not changed.
@@ -81,7 +81,7 @@ class _Chain:
     weighted: bool = False
 
     def copy(self) -> _Chain:
-        """An independent copy."""
+        """Return an independent copy."""
         return _Chain(
             list(self.nodes),
             list(self.units),
@@ -137,7 +137,7 @@ class _Finder:
         return Blocks(self.names, self.sizes, tuple(blocks), tuple(unmeasured))
 
     def _extended(self, chain: _Chain) -> _Chain:
-        """The chain with every call that follows it and nothing else uses its output."""
+        """Return the chain with every call that follows it and whose input nothing else uses."""
         while True:
             users = [user for user in chain.nodes[-1].users if user.op == "call_function"]
             if len(chain.nodes[-1].users) != 1 or len(users) != 1 or users[0].target is operator.getitem:
@@ -222,7 +222,7 @@ class _Finder:
         return found
 
     def _try(self, chain: _Chain, node: fx.Node) -> None:
-        """Makes sure, on shapes alone, that the chain gives at all widths what the network does."""
+        """Check by shapes alone that the chain has the network's output at all widths."""
         block = self._block(chain)
         wanted = node.meta.get("val")
         several = wanted if isinstance(wanted, list | tuple) else [wanted]

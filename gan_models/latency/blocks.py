@@ -61,7 +61,7 @@ class Axes:
     sizes: tuple[tuple[int, int], ...]
 
     def at(self, channels: tuple[int, ...]) -> tuple[int, ...]:
-        """The shape with these channels on the sides."""
+        """Return the shape with these channels on the sides."""
         return tuple(n if side == FIXED else n * channels[side] for side, n in self.sizes)
 
 
@@ -141,7 +141,7 @@ class Block:
         return f"{' '.join(call.name for call in self.calls)} on {shape}"
 
     def build(self, channels: tuple[int, ...], device: str = "cpu") -> tuple[nn.Module, tuple[Tensor, ...]]:
-        """The block as a module with random weights, and random inputs.
+        """Return the block as a module with random weights, and random inputs.
 
         Args:
             channels: On each side, within its range.
@@ -166,7 +166,7 @@ class BlockModule(nn.Module):
         self.done = [[made for made, at in last.items() if at == i] for i in range(len(calls))]
 
     def forward(self, *inputs: Tensor) -> Any:
-        """Inputs in the block's order -> output of its last call."""
+        """Return the output of the last call for inputs in the block's order."""
         made: list[Any] = []
         sources = {"input": inputs, "parameter": self.weights, "call": made}
         for call, done in zip(self.calls, self.done, strict=True):
@@ -200,13 +200,15 @@ def _refs(value: Any) -> list[Ref]:
 
 
 def call_name(target: Any) -> str:
-    """Name of an ATen call without its overload."""
+    """Return the name of an ATen call without its overload."""
     return getattr(getattr(target, "overloadpacket", target), "__name__", str(target))
 
 
 def without_side_effect(target: Any) -> Any:
-    """The same call that makes a new tensor, where it works in place: timed again and again, a block must not change
-    its own input (towards numbers so small that they are slow)."""
+    """Return the call that makes a new tensor, for a call that works in place.
+
+    A block that is timed repeatedly must not change its own input: values would become subnormal, which are slow.
+    """
     name = call_name(target)
     pure = getattr(torch.ops.aten, name.removesuffix("_"), None)
     if name == name.removesuffix("_") or name.startswith("_") or pure is None:
@@ -216,7 +218,7 @@ def without_side_effect(target: Any) -> Any:
 
 
 def common_unit(vector: Vector) -> tuple[Vector, int]:
-    """A linear form without its common factor, and that factor."""
+    """Return a linear form without its common factor, and that factor."""
     factor = 0
     for value in vector.tolist():
         factor = gcd(factor, int(value))
@@ -224,7 +226,7 @@ def common_unit(vector: Vector) -> tuple[Vector, int]:
 
 
 def side_of(unit: Vector, sizes: Vector) -> Side:
-    """The side of a linear form over groups of these sizes."""
+    """Return the side of a linear form over groups of these sizes."""
     step = 0
     for value in unit[1:].tolist():
         step = gcd(step, int(value))

@@ -37,7 +37,7 @@ class Grid:
     multiple: int = 1
 
     def __post_init__(self) -> None:
-        """Checks that table and grid fit."""
+        """Check that table and grid match."""
         shape = tuple(len(points) for points in self.channels) + (1,) * (2 - len(self.channels))
         if self.ms.shape != shape or not np.all(np.isfinite(self.ms)) or np.any(self.ms < 0):
             raise ValueError(f"a table over {self.channels} has shape {shape} and times of 0 or more, got {self.ms}")
@@ -60,7 +60,7 @@ class Grid:
 
 
 def ceil_to(n: NDArray[np.int64], multiple: int) -> NDArray[np.int64]:
-    """The next multiple at or above."""
+    """Return the next multiple at or above."""
     return -(-n // multiple) * multiple
 
 
@@ -171,7 +171,7 @@ class LatencyForm:
         return float(self.predict(self.sizes, cost))
 
     def of_groups(self, names: Sequence[str]) -> LatencyForm:
-        """The same over these groups alone, in this order; all others stay whole.
+        """Return the predictor over these groups alone, in this order; all others stay whole.
 
         Raises:
             KeyError: A group that is not there.
@@ -206,7 +206,7 @@ def _place(grid: Grid, side: int, channels: Sequence[NDArray[np.int64]]) -> tupl
 
 
 def fit_whole(parts: ArrayLike, measured: ArrayLike) -> Fit:
-    """The coefficients, all 0 or more, with the least squares of relative errors.
+    """Return the coefficients, all 0 or more, with the least squares of relative errors.
 
     Args:
         parts: What `LatencyForm.parts` gives of whole networks [N, 3].

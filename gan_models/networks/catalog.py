@@ -136,7 +136,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
 
 
 def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({}), output: str = "") -> "nn.Module":
-    """A new network with fresh weights, at full width.
+    """Return a new network with initial weights, at full width.
 
     Args:
         model: a name of `NETWORKS` or `DISCRIMINATORS`, `package.module:function`, or

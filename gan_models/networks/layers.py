@@ -66,7 +66,7 @@ def needs_bias(norm: str) -> bool:
 
 
 def initialize_normal(model: nn.Module, std: float = 0.02) -> None:
-    """Initial weights of pix2pix and CycleGAN: N(0, std), biases 0, BatchNorm scales N(1, std)."""
+    """Set the initial weights of pix2pix and CycleGAN: N(0, std), biases 0, BatchNorm scales N(1, std)."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, 0.0, std)
@@ -78,7 +78,7 @@ def initialize_normal(model: nn.Module, std: float = 0.02) -> None:
 
 
 def initialize_xavier(model: nn.Module, gain: float = 1.0) -> None:
-    """Initial weights of SNGAN: Xavier uniform, biases 0."""
+    """Set the initial weights of SNGAN: Xavier uniform, biases 0."""
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight, gain)

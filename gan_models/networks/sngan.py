@@ -70,7 +70,7 @@ class SnganGenerator(nn.Module):
 
 
 def _spectral(layer: nn.Module) -> nn.Module:
-    """The layer with initial weights of its own, then spectrally normed."""
+    """Return the layer with its own initial weights and a spectral norm."""
     initialize_xavier(layer)
     return spectral_norm(layer)
 

@@ -17,7 +17,7 @@ _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONL
 
 
 def load_builder(model: str) -> Callable[..., Any]:
-    """The function that `package.module:function` or `path/to/file.py:function` names.
+    """Return the function that `package.module:function` or `path/to/file.py:function` names.
 
     Raises:
         ValueError: it cannot be found or loaded; one line that says what there is.
@@ -66,7 +66,7 @@ def with_arguments(
 
 
 def call_builder(model: str, builder: Callable[..., Any], arguments: Mapping[str, Any]) -> "nn.Module":
-    """The module that `builder` returns for these keyword arguments.
+    """Return the module that `builder` makes with these keyword arguments.
 
     Args:
         model: what the user called the builder, for messages.

@@ -166,11 +166,11 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
-        """The task with these settings; `seed` is that of latents beside images."""
+        """Return the task with these settings; `seed` is that of latents beside images."""
         return cls(from_json(PairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON; of one image as earlier versions wrote them."""
+        """Return the settings as JSON; for one image as earlier versions wrote them."""
         settings = to_json(self.settings)
         return {name: value for name, value in settings.items() if value or name not in _LATER}
 

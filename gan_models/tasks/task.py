@@ -154,7 +154,7 @@ class Task(Protocol):
         ...
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
-        """New discriminators, one a generator, weights drawn from `seed`."""
+        """Return new discriminators, one per generator, weights drawn from `seed`."""
         ...
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
@@ -203,7 +203,7 @@ class Task(Protocol):
         ...
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
-        """The batch with these images in the place of those that generator `name`'s discriminator takes for real."""
+        """Return the batch with these images as the real ones of generator `name`'s discriminator."""
         ...
 
     def state(self) -> dict[str, Tensor]:
@@ -215,7 +215,7 @@ class Task(Protocol):
         ...
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings that `make_task` takes."""
+        """Return the settings that `make_task` takes."""
         ...
 
 

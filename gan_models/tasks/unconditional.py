@@ -86,11 +86,11 @@ class UnconditionalTask(SingleGenerator):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnconditionalTask:
-        """The task with these settings; `seed` is that of the latents."""
+        """Return the task with these settings; `seed` is that of the latents."""
         return cls(from_json(UnconditionalSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON; of one vector as earlier versions wrote them."""
+        """Return the settings as JSON; for one vector as earlier versions wrote them."""
         settings = to_json(self.settings)
         return {name: value for name, value in settings.items() if value or name not in ("latent_size", "inputs")}
 
@@ -203,7 +203,7 @@ class UnconditionalTask(SingleGenerator):
     def generator_losses(
         self, generators: Mapping[str, Network], discriminators: Mapping[str, Network], batch: Batch
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The term "adversarial", and G's images."""
+        """Return the term "adversarial", and G's images."""
         outputs = self.generate(generators, batch)
         judged = shown(self, self.inputs(batch, "G"), outputs["G"])
         loss = generator_adversarial(self.settings.adversarial, discriminators["G"](*judged))

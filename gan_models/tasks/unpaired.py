@@ -140,11 +140,11 @@ class UnpairedTask(ImageTranslation):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> UnpairedTask:
-        """The task with these settings; `seed` is that of the image pools."""
+        """Return the task with these settings; `seed` is that of the image pools."""
         return cls(from_json(UnpairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:
-        """The settings as JSON; without pairs as earlier versions wrote them."""
+        """Return the settings as JSON; without pairs as earlier versions wrote them."""
         settings = to_json(self.settings)
         return {name: value for name, value in settings.items() if value or name != "paired_test"}
 
@@ -294,7 +294,7 @@ class UnpairedTask(ImageTranslation):
         return {name: generators[name](*self.inputs(batch, name)) for name in self.generator_names}
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor:
-        """The images alone."""
+        """Return the images alone."""
         return images
 
     def generator_losses(
@@ -329,11 +329,11 @@ class UnpairedTask(ImageTranslation):
         return torch.stack(losses).sum()
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
-        """The batch with other images of the domain that the generator leads to."""
+        """Return the batch with other images of the generator's target domain."""
         return {**batch, _TO[name]: images}
 
     def state(self) -> dict[str, Tensor]:
-        """The image pools."""
+        """Return the image pools."""
         return {f"{name}.{key}": value for name, pool in self._pools.items() for key, value in pool.state().items()}
 
     def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:

@@ -40,7 +40,7 @@ def is_url(text: str | Path) -> bool:
 
 
 def cache_of(url: str) -> Path:
-    """The folder of this machine that stands for a URL: the driver's copy."""
+    """Return the driver's local copy of the folder behind a URL."""
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return home / "ganprune" / hashlib.sha256(url.rstrip("/").encode()).hexdigest()[:16]
 
@@ -61,7 +61,7 @@ class RemoteFolder:
     sent: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Finds the file system."""
+        """Find the file system."""
         try:
             system, self._path = fsspec.core.url_to_fs(self.url)
         except (ImportError, ValueError) as error:
@@ -70,7 +70,7 @@ class RemoteFolder:
         self._system: Any = system
 
     def push(self, local: Path) -> None:
-        """Makes the remote folder hold what the local one holds: commits last, what is gone here removed there.
+        """Make the remote folder equal to the local one: commits are written last, and missing files removed.
 
         Raises:
             RuntimeError: The local folder never stood still.
@@ -122,7 +122,7 @@ class RemoteFolder:
             return []
 
     def pull(self, local: Path, without: tuple[str, ...] = ()) -> None:
-        """Copies what is there and not here, or of another size; commits always; folders named in `without` never."""
+        """Copy files that are missing here or differ in size; commits always, folders named in `without` never."""
         self._system.invalidate_cache()
         try:
             found = self._system.find(self._path, detail=True)
@@ -146,7 +146,7 @@ class RemoteFolder:
             return None
 
     def write(self, name: str, content: bytes) -> None:
-        """Writes one file in one piece."""
+        """Write one file atomically."""
         self._system.makedirs(self._at(name).rpartition("/")[0], exist_ok=True)
         self._system.pipe_file(self._at(name), content)
 
@@ -158,7 +158,7 @@ class RemoteFolder:
             return 0
 
     def remove(self, name: str = "") -> None:
-        """Removes a file or folder, or all. Harmless where there is none."""
+        """Remove a file or folder, or all; nothing happens if there is none."""
         with contextlib.suppress(FileNotFoundError):
             self._system.rm(self._at(name) if name else self._path, recursive=True)
 
@@ -173,7 +173,7 @@ def _files(local: Path) -> list[Path]:
 
 @contextlib.contextmanager
 def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
-    """The request with its files in folders of this machine, copied back as they change and when the block ends.
+    """Yield the request with its files in local folders, copied back as they change and when the block ends.
 
     A request whose workspace is a folder keeps it. Behind a URL the trial's folder is new for each attempt, so that a
     worker that outlives its driver takes nobody's files away. Copies of the user's code are found from here on.

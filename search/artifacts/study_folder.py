@@ -29,7 +29,7 @@ def write_result(request: TrialRequest, result: TrialOutcome) -> None:
 
 
 def read_result(workspace: str | Path, number: int) -> TrialOutcome | None:
-    """The result of trial `number` in its folder; None where there is none, or it is another trial's."""
+    """Return the result of trial `number` in its folder; None if there is none, or it is another trial's."""
     value = read_json(Path(workspace) / RESULT)
     if value is None or value.get("number") != number:
         return None
@@ -72,7 +72,7 @@ class StudyFolder:
 
     @classmethod
     def at(cls, artifacts: str | Path, study: str) -> Self:
-        """The study's files under a folder, or behind an fsspec URL. Raises RuntimeError for an unknown kind of URL."""
+        """Return the study's files under a folder or an fsspec URL. Raise RuntimeError for an unknown kind of URL."""
         if not is_url(artifacts):
             return cls(Path(artifacts), study)
         folder = cls(cache_of(str(artifacts)), study, str(artifacts).rstrip("/"))
@@ -95,7 +95,7 @@ class StudyFolder:
         return self.path / SOURCE
 
     def trial(self, number: int) -> Path:
-        """The folder of one trial."""
+        """Return the folder of one trial."""
         return self.path / str(number)
 
     def workspace(self, number: int) -> str:
@@ -103,11 +103,11 @@ class StudyFolder:
         return f"{self.remote}/{self.study}/{number}" if self.remote else str(self.trial(number))
 
     def behind(self, name: str = "") -> RemoteFolder:
-        """The study's remote folder, or one inside it."""
+        """Return the study's remote folder, or one inside it."""
         return RemoteFolder("/".join(part for part in (self.remote, self.study, name) if part))
 
     def push(self, name: str) -> None:
-        """Copies one of the study's folders (`teacher`, `source`) to where workers find it."""
+        """Copy one of the study's folders (`teacher`, `source`) to where workers find it."""
         if self.remote and (self.path / name).is_dir():
             self.behind(name).push(self.path / name)
 
@@ -117,7 +117,7 @@ class StudyFolder:
             self.behind(name).pull(self.path / name, without=("checkpoint", "prune"))
 
     def claim(self, study_id: str, new: bool) -> None:
-        """Marks the folder as the one of a study, so that no other study of the same name takes up its files.
+        """Mark the folder as that of a study, so that no other study of the same name uses its files.
 
         Args:
             study_id: Of the study, as its record has it.

@@ -40,11 +40,11 @@ class OpenedLatency(OpenedProfile):
         return self.profile.device.runtime, self.profile.device.dtype
 
     def of(self, groups: ChannelGroups) -> LatencyForm:
-        """The predictor over these groups alone; groups that a study leaves whole stay whole."""
+        """Return the predictor over these groups alone; groups that a study leaves whole stay whole."""
         return self.form.of_groups(groups.names)
 
     def predicted(self, value: float, bits: int = FULL_BITS) -> Measurement:
-        """A predicted latency in ms, named as such."""
+        """Return a predicted latency in ms, named as such."""
         return Measurement(self.profile.name("predicted"), value, "ms", protocol=protocol(self.profile, bits))
 
     def bits(self, config: StudyConfig) -> tuple[int, ...]:

@@ -53,7 +53,7 @@ class LayerTable:
         self.grid(1)
 
     def grid(self, multiple: int) -> Grid:
-        """The table as the predictor reads it. Raises ValueError where sizes do not fit."""
+        """Return the table as the predictor reads it. Raise ValueError if sizes do not match."""
         shape = tuple(len(points) for points in self.channels) + (1,) * (2 - len(self.channels))
         table = np.array(self.ms, dtype=np.float64)
         if table.size != np.prod(shape):
@@ -186,7 +186,7 @@ class LatencyProfile:
         return f"latency_ms[{kind},device={device.id},threads={device.threads},batch={device.batch}]"
 
     def form(self, blocks: Blocks) -> LatencyForm:
-        """The predictor for the network whose blocks these are, over all of its groups.
+        """Return the predictor for the network with these blocks, over all of its groups.
 
         Raises:
             NoProfile: The profile is of another network.
@@ -201,7 +201,7 @@ class LatencyProfile:
 
 
 def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int) -> LatencyForm:
-    """The predictor before it is fitted to whole networks.
+    """Return the predictor before it is fitted to whole networks.
 
     Raises:
         NoProfile: A layer is in no table.
@@ -227,14 +227,14 @@ def network_key(blocks: Blocks) -> str:
 
 
 def blocks_of(model: str, arguments: Mapping[str, Any], inputs: InputSpec, batch: int = 1, output: str = "") -> Blocks:
-    """The blocks of a generator by name, every group free to be pruned."""
+    """Return the blocks of a generator by name, with every group prunable."""
     network = build_for_shapes(lambda: build(model, arguments, output))
     example = inputs.examples(batch)
     return find_blocks(network, example, find_groups(network, example))
 
 
 def read_profile(path: str | Path, sha256: str = "") -> LatencyProfile:
-    """A profile from its file.
+    """Read a profile from its file.
 
     Raises:
         NoProfile: No such file, or (with a sha256) not the one that a study was made with.
@@ -250,5 +250,5 @@ def read_profile(path: str | Path, sha256: str = "") -> LatencyProfile:
 
 
 def write_profile(profile: LatencyProfile, path: str | Path) -> None:
-    """The file that `read_profile` reads, whole or not at all."""
+    """Write the file that `read_profile` reads, atomically."""
     write_json(Path(path).expanduser(), profile.to_json())

@@ -156,7 +156,7 @@ def _table(block: Block, n: int, measure: Measure, steps: _Steps) -> LayerTable:
 
 
 def _costliest(blocks: Mapping[str, Block]) -> Block | None:
-    """The weighted block with most elements of weights and input among those wide enough to sweep."""
+    """Return the block with the most elements of weights and input among those that are wide enough to sweep."""
 
     def size(block: Block) -> int:
         channels = tuple(side.full for side in block.sides)

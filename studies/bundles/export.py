@@ -54,7 +54,7 @@ class NotExportable(UserError):
 
 
 def exportable(study: StudyRecord, number: int) -> TrialRecord:
-    """The trial of this number, if it may be exported: complete and inside the budget.
+    """Return the trial of this number, if it may be exported: complete and inside the budget.
 
     Raises:
         NotExportable: No such trial, or its state does not allow it; the message lists those that can be.
@@ -75,7 +75,7 @@ def exportable(study: StudyRecord, number: int) -> TrialRecord:
 
 
 def best_under(study: StudyRecord, budget: str) -> TrialRecord:
-    """The trial of the best quality whose cost is at or under a budget; of equals the cheaper one.
+    """Return the trial of the best quality whose cost is at or under a budget; of equals the cheaper one.
 
     Args:
         study: The study.

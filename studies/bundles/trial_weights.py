@@ -64,7 +64,7 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
 def trial_generator(
     config: StudyConfig, folder: StudyFolder, trial: TrialRecord, full: nn.Module, groups: ChannelGroups
 ) -> tuple[nn.Module, ChannelPlan]:
-    """A trial's generator, in eval mode on the CPU, and its plan.
+    """Return a trial's generator, in eval mode on the CPU, and its plan.
 
     Args:
         config: The study's configuration as recorded.

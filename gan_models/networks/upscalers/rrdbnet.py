@@ -109,7 +109,7 @@ def rrdbnet(
     input_channels: int = 3,
     output_channels: int = 3,
 ) -> nn.Module:
-    """Generator of ESRGAN and Real-ESRGAN.
+    """Return the generator of ESRGAN and Real-ESRGAN.
 
     Args:
         scale: Pixels of the output per pixel of the input, along each side: 4, 2 or 1.

@@ -85,7 +85,7 @@ class ClassConditionalTask(UnconditionalTask):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> ClassConditionalTask:
-        """The task with these settings; `seed` is that of the latents."""
+        """Return the task with these settings; `seed` is that of the latents."""
         return cls(from_json(ClassConditionalSettings, settings, "task_settings"), seed)
 
     @classmethod
@@ -158,7 +158,7 @@ class ClassConditionalTask(UnconditionalTask):
         return {self.settings.label.name: batch["label"]}
 
     def judged(self, inputs: tuple[Tensor, ...], images: Tensor) -> Tensor | tuple[Tensor, ...]:  # type: ignore[override]
-        """The images with the labels that they were made of."""
+        """Return the images with the labels that they were generated from."""
         place = self.settings.spec.names.index(self.settings.label.name)
         return (images, inputs[place]) if self.settings.judges_labels else images
 
