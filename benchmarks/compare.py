@@ -1,7 +1,7 @@
 """The methods against each other: same teacher, data, cost and total training steps, several seeds.
 
 `ganprune bench` with the four tasks of docs/measurements.md. A cell that has ended is not run again, so an interrupted
-comparison goes on. Half the table on two cores: about an hour. docs/compare.csv is of the version before `ganprune
+comparison continues. Half the table on two cores: about an hour. docs/compare.csv is of the version before `ganprune
 bench`: `--table --csv docs/compare.csv` prints its tables.
 
     python benchmarks/compare.py [--tasks demo,unet,cycle,sngan] [--variants uniform,magnitude,...] [--targets 0.5,0.25]
@@ -91,7 +91,7 @@ def contender(name: str) -> Contender:
 
 
 def prepared(task: str, out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
-    """Return a task's study and its teacher, trained once: for measurements that are no benchmark of contenders."""
+    """Return a task's study and its teacher, trained once: for measurements without contenders."""
     given = {"name": task, "budgets": ["90%"], "seed": 0, **TASKS[task]}
     resolved, parts = resolve(StudyConfig.from_json(given))
     study = open_study(resolved, parts=parts)

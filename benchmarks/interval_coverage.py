@@ -4,7 +4,7 @@
 
 Each repeat draws n generated and m real feature vectors of dimension d from two distributions that stay the same, and
 asks for the interval. A Fréchet interval should hold E[distance at this n], the mean over many fresh draws; a kernel
-distance's should hold the true squared discrepancy. Beside ours stands resampling with replacement (40 resamples),
+distance's should hold the true squared discrepancy. Ours is compared with resampling with replacement (40 resamples),
 which is biased upwards. "width" is the mean width of the interval relative to that of an ideal one, 2 x 1.645 x the
 spread between repeats. Takes about four minutes on one core.
 """

@@ -4,7 +4,7 @@
 
 Profiles two generators (ResNet with 9 blocks and U-Net, ngf 32, at 128 x 128), then measures whole networks at random
 plans that neither the tables nor the fit have seen: costs from a twentieth of the dense network's MACs up, ratios over
-two octaves. Beside the profile's error stands what MACs alone predict (a line through the same fitted networks). Every
+two octaves. The profile's error is compared with that of MACs alone (a line through the same fitted networks). Every
 number is from a quiet machine, or there is an error instead. In ONNX Runtime networks in 8 bits are measured, too.
 Takes about fifteen minutes on two cores.
 """

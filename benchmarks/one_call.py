@@ -1,8 +1,8 @@
 """Seven generators, each pruned in one call and trained on by a loop that knows nothing of ganprune.
 
 Each generator learns its task from drawn images first, by the loop below. `ganprune.prune` cuts it with a few training
-inputs, and the same loop goes on with the smaller network. Losses are of held-out images; errors of refits are relative
-to the variance of the dense outputs. About two minutes of CPU time.
+inputs, and the same loop continues with the smaller network. Losses are of held-out images; errors of refits are
+relative to the variance of the dense outputs. About two minutes of CPU time.
 
     python benchmarks/one_call.py [--method uniform] [--budget 40%] [--before 120] [--after 80] [--only ResNet,U-Net]
 """
@@ -32,7 +32,7 @@ LATENT = 16
 
 
 class Own(nn.Module):
-    """A network of one's own: squeeze-and-excitation, a shared convolution, and a skip over everything."""
+    """A user's network: squeeze-and-excitation, a shared convolution, and a skip over everything."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()

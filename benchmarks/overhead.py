@@ -4,7 +4,7 @@
     python benchmarks/overhead.py --marks 10,1000                                                      about 2 minutes
     python benchmarks/overhead.py --storage postgresql+psycopg://USER@HOST/NAME
     python benchmarks/overhead.py --start                              search to first training step, against plain Ray
-    python benchmarks/overhead.py --ray 1000                so many trials that do nothing, in Ray's workers and here
+    python benchmarks/overhead.py --ray 1000               1,000 trials that do nothing, in Ray's workers and here
 
 Trials are simulated, so that nearly all the time is the driver's: `ask` is choosing and writing a trial, `report` two
 rungs with early stopping's decision, `tell` its start and end. Milliseconds a trial, mean of the last 20 before each
@@ -140,7 +140,7 @@ def nothing(request: TrialRequest, report: Callable[[TrialReport], bool]) -> Tri
 
 
 def ray_share(n: int, folder: Path) -> None:
-    """So many empty trials of uniform plans, in the driver itself and in Ray's workers."""
+    """Time `n` empty trials of uniform plans, in the driver itself and in Ray's workers."""
     form = form_of(13)
     for name, executor in (("local", InProcessExecutor()), ("ray", RayExecutor())):
         proposals = SpaceProposals(WidthSpace(form), BUDGET * form.dense(), ("uniform",))

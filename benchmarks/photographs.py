@@ -1,6 +1,6 @@
 """A real upscaler pruned without training: agreement with the teacher on photographs that had no part in it.
 
-Real-ESRGAN's compact x4 generator is cut to several budgets, plainly and with the refit, by `ganprune.prune` on a few
+Real-ESRGAN's compact x4 generator is cut to several budgets, without and with the refit, by `ganprune.prune` on a few
 unlabeled photographs. Each result is compared with the dense output on other photographs: PSNR and SSIM over
 all pixels, without a border. The low side is the photograph at a quarter of its size (antialiased bicubic). About ten
 minutes of CPU time.

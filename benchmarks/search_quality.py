@@ -121,7 +121,7 @@ def _random(bench: OpenedStudy, target: Target, seed: int) -> ChannelPlan:
 
 
 def studied(name: str, seed: int, out: Path, options: dict[str, Any], executor: Literal["ray", "local"]) -> Outcome:
-    """One study with the shared teacher; an interrupted or finished one goes on from its record."""
+    """One study with the shared teacher; an interrupted or finished one continues from its record."""
     folder = out / f"study-{name}-{seed}"
     storage, run_options = f"sqlite:///{folder}.db", RunOptions(executor)
     teacher = {"teacher": str(out / "teacher" / "generator-G.safetensors")}

@@ -1,4 +1,4 @@
-"""Make `evaluators/features/shapes_encoder.safetensors`, the bundled encoder, and the JSON beside it that says how.
+"""Make `evaluators/features/shapes_encoder.safetensors`, the bundled encoder, and the JSON next to it that says how.
 
     python benchmarks/train_shapes_encoder.py            (about 15 minutes on one core)
 

@@ -1,10 +1,10 @@
 """Do zero-shot scores help the width search? Simulated studies with and without them as a prior; nothing is trained.
 
 The network is a ResNet, its cost form the real one, qualities come from `search/simulation/response_surface.py`. Before
-each study so many plans are scored: at drawn costs, half of them near uniform, with an error that has the response's
-form and other weights of the groups, exp(mislead * N(0, 1)) times the true ones: 0 is a score that knows the truth.
-Trials have scores of the same kind. Hypervolume as in `which_sampler.py`, of true qualities of the measured front; each
-pair is of one response, one seed.
+each study a number of plans are scored: at drawn costs, half of them near uniform, with an error that has the
+response's form and other weights of the groups, exp(mislead * N(0, 1)) times the true ones: 0 is a score that knows the
+truth. Trials have scores of the same kind. Hypervolume as in `which_sampler.py`, of true qualities of the measured
+front; each pair is of one response, one seed.
 
     python benchmarks/zero_shot_prior.py                                   some 10 minutes on two quiet cores
     python benchmarks/zero_shot_prior.py --trials 25 --instances 4 --groups 12 --mislead 0,2

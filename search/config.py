@@ -163,7 +163,7 @@ class StudyConfig(
 
         Args:
             by_path: Check the user's own methods, which loads their files; else those of the table. Reading a
-                configuration needs nobody's file.
+                configuration needs no such file.
 
         Raises:
             UserError: A method or a setting that is not known, or a method that trains without steps to train in.

@@ -102,7 +102,7 @@ OnTeacher = Callable[[int, int, Mapping[str, float]], None]
 
 
 def artifacts_beside(storage: str) -> Path:
-    """Return the default folder of artifacts: `ganprune-artifacts` beside a SQLite file, else in the current folder."""
+    """Return the default folder of artifacts: `ganprune-artifacts` next to a SQLite file, or in the current folder."""
     url = parse_url(storage)
     beside = Path(url.database).parent if url.get_backend_name() == "sqlite" and url.database else Path.cwd()
     return beside / "ganprune-artifacts"
@@ -119,10 +119,10 @@ class Search:
         budget: One budget or several; the first is the cost objective.
         name: The study's name.
         options: Any other field of `StudyConfig`, by name. Functions, classes and objects that a module has a name for
-            may stand in the place of names: `{"task": MyTask, "methods": [Mine], "own_training": fit}`.
+            may replace names: `{"task": MyTask, "methods": [Mine], "own_training": fit}`.
         storage: The database's URL; by default that of the environment variable `GANPRUNE_STORAGE`, else
             `sqlite:///ganprune.db`.
-        artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it beside the database.
+        artifacts: Folder of artifacts, or an fsspec URL (`s3://bucket/folder`); None puts it next to the database.
         run_options: How to run.
         latency_profile: For budgets in ms: a profile's file, or its id in the database; empty takes the one of this
             machine.
@@ -161,7 +161,7 @@ class Search:
     def preflight(self, hours: bool = True, goes_on: bool = False) -> Preflight:
         """Return all that can be said of the search before it starts; writes nothing, and takes no name.
 
-        What is opened for it stays open in this process: `run` goes on with it.
+        What is opened for it stays open in this process: `run` continues with it.
 
         Args:
             hours: Estimate the hours; that trains for some steps.
@@ -224,7 +224,7 @@ class Search:
     def resolve(self) -> ResolvedStudy:
         """Return what would be searched, decided, checked and priced; trains and writes nothing.
 
-        What is opened for it stays open in this process: `run` goes on with it.
+        What is opened for it stays open in this process: `run` continues with it.
         """
         return self._resolved(self._config())
 
@@ -299,7 +299,7 @@ class Search:
     ) -> Forecast:
         """Make the study, score plans over the whole range of costs without training one, and stop there.
 
-        A study of this name with the same options goes on: what it has scored already is not scored again.
+        A study of this name with the same options continues: what it has scored already is not scored again.
         `Study.resume` trains from it: given plans, or the best at each cost and then trials as a search has them.
 
         Args:
@@ -383,7 +383,7 @@ def _search(
     on_teacher: OnTeacher | None,
     narrowed: Callable[[EngineSettings], EngineSettings] | None = None,
 ) -> SearchEnded:
-    """Teacher first, then trials; both go on from where an earlier run was interrupted, and share the time limit."""
+    """Teacher first, then trials; both continue from where an earlier run was interrupted, and share the time limit."""
     config, began = study.config, time.monotonic()
 
     def left_hours() -> float | None:
@@ -485,7 +485,7 @@ class Study:
         """Read a study. It needs no lock, so it works while the study runs; it waits for an unreachable server.
 
         Raises:
-            UserError: No such study; the message names those there are.
+            UserError: No such study; the message names the existing ones.
             RuntimeError: The database cannot be read.
         """
         storage = storage or default_storage()
@@ -604,7 +604,7 @@ class Study:
 
         Raises:
             UserError: The cost is none of the study's, or it has no calibration inputs.
-            RuntimeError: Another process runs the study, or its files are not at hand.
+            RuntimeError: Another process runs the study, or its files are not available.
         """
         outcome = outcome_of(self.record)
         if outcome.note:
@@ -617,7 +617,7 @@ class Study:
     def measure(
         self, trials: Sequence[int] = (), command: str = "", allow_busy: bool = False, threads: int = 1
     ) -> tuple[Remeasured, ...]:
-        """Measure finalists' costs again on the device, and keep the new numbers beside the earlier ones.
+        """Measure finalists' costs again on the device, and keep the new numbers in addition to the earlier ones.
 
         Args:
             trials: Numbers of trials; none: the front.
@@ -627,7 +627,7 @@ class Study:
 
         Raises:
             UserError: No budget is measured on a device, or a trial has no generator.
-            RuntimeError: Another process runs the study, or its files are not at hand.
+            RuntimeError: Another process runs the study, or its files are not available.
         """
         self.at_hand()
         look_in(self.folder.source)
@@ -644,7 +644,7 @@ class Study:
 
     @property
     def plans(self) -> tuple[PlanScore, ...]:
-        """Plans that were scored before any training; they are no trials."""
+        """Plans that were scored before any training; they are not trials."""
         return recorded_plans(self.record)
 
     def export(
@@ -665,7 +665,7 @@ class Study:
             overwrite: Whether a bundle that is there is replaced.
             int8: Also write the file in 8 bits.
             formats: Names of export formats; None: those that are written by default.
-            weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
+            weights: File of weights that were trained on elsewhere, instead of the trial's; of two generators
                 `AtoB=FILE,BtoA=FILE`. They are measured anew, and the card says where they come from.
             options: Input size, operator set and the like of the files.
 
@@ -761,7 +761,7 @@ class Study:
             run_options: How to run.
             on_event: Told what happens.
             on_teacher: As in `Search.run`.
-            accept_changes: Go on although data, teacher, space, budget, metric or code changed; it is recorded.
+            accept_changes: Continue although data, teacher, space, budget, metric or code changed; it is recorded.
             options: Other fields of `StudyConfig` that a resume may change, by name; see `resume_options`.
             plans: Plans to train, each as a trial: names of scored ones, or JSON files. Without a total, these and
                 what was interrupted are all that is run. Without plans, the first resume of a forecast begins with its

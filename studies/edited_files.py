@@ -15,7 +15,7 @@ MOST_NAMED = 8
 def edited_note(study: str, origins: Mapping[str, str], copies: Path) -> str:
     """Return a note on the user's files that differ now from the study's copies; empty if none does.
 
-    Files that are gone are no edited ones: a study goes on without them.
+    Files that are gone are not edited ones: a study continues without them.
 
     Args:
         study: The study's name.
@@ -34,7 +34,7 @@ def edited_note(study: str, origins: Mapping[str, str], copies: Path) -> str:
 
 
 def _shown(origin: str) -> str:
-    """Return a file's path as a user types it: relative to the current folder if it lies below."""
+    """Return a file's path as a user types it: relative to the current folder if it is below."""
     path, here = Path(origin), Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else origin
 

@@ -1,4 +1,4 @@
-"""Costs that are measured after a search, with nothing beside them: of its front, or again of any of its trials."""
+"""Costs that are measured after a search, with nothing else running: of its front, or again of any of its trials."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def measure_front(store: Store, study: ResolvedStudy, prepared: Prepared, execut
         store: The study's record, opened to be written.
         study: The study, resolved.
         prepared: What is prepared of it, the profiles of its costs among it.
-        executor: Runs the measurement with nothing of the search beside it.
+        executor: Runs the measurement while nothing of the search runs.
         way: How they are measured.
     """
     outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
@@ -83,7 +83,7 @@ def measure_again(
     numbers: Sequence[int],
     way: Way = Way(),
 ) -> tuple[Remeasured, ...]:
-    """Measure trials again; the study keeps the new numbers beside all earlier ones.
+    """Measure trials again; the study keeps the new numbers in addition to all earlier ones.
 
     Args:
         store: The study's record, opened to be written.

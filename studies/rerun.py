@@ -48,7 +48,7 @@ class Compared:
 
 @dataclass(frozen=True)
 class Rerun:
-    """A second training beside its record.
+    """A second training, compared with its record.
 
     Attributes:
         study, trial: The trial.

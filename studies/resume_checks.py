@@ -30,7 +30,7 @@ MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on besi
 
 
 class StudyChanged(UserError):
-    """The study would go on with something else than it was made with."""
+    """The study would continue with something else than it was made with."""
 
 
 def made_with(study: OpenedStudy) -> dict[str, str]:
@@ -75,7 +75,7 @@ def teacher_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
 
 
 def preparation_changes(recorded: Mapping[str, Any], folder: Path) -> list[Change]:
-    """Return the files of preparations that are missing or others than recorded, but for the teacher's own."""
+    """Return the files of preparations that are missing or others than recorded, except for the teacher's own."""
     found = []
     for name, value in recorded.items():
         artifact = from_json(PreparedArtifact, value)
@@ -100,8 +100,8 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
     Args:
         store: The study, held.
         study: As it would be searched now.
-        accept: Go on all the same; the record then says what was overruled, and when. Where real images or the metric
-            are others, trials so far are set aside: their qualities cannot be compared with later ones.
+        accept: Continue all the same; the record then says what was overruled, and when. Where real images or the
+            metric are others, trials so far are set aside: their qualities cannot be compared with later ones.
 
     Returns:
         What changed, accepted.

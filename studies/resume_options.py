@@ -68,7 +68,7 @@ def _same(old: Any, new: Any) -> bool:
 
 
 def _check_code(study: str, name: str, old: Any, new: Any) -> None:
-    """Check that a file that is given again, in the place of the study's copy, still has its code.
+    """Check that a file that is given again, instead of the study's copy, still has its code.
 
     Raises:
         UserError: It has another.

@@ -40,7 +40,7 @@ def bytes_of(text: str) -> int:
     """`20GB` or `500MiB` in bytes.
 
     Raises:
-        ValueError: It is no positive number with a unit.
+        ValueError: It is not a positive number with a unit.
     """
     for unit, factor in SIZES.items():
         number = text.removesuffix(unit)

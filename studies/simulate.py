@@ -33,7 +33,7 @@ class Estimate:
         teacher_hours: Training of the teacher.
         trial_hours: All trials, one after the other.
         at_once: Trials that run at the same time here.
-        times: Seconds a step.
+        times: Seconds per step.
     """
 
     teacher_hours: float

@@ -26,7 +26,7 @@ def measure_on_test(
     """Measure each trial of the front on the test split, unless it was; each is recorded before the next begins.
 
     Args:
-        store: The study's record, opened to be written; its files are at hand.
+        store: The study's record, opened to be written; its files are available.
         study: The study, resolved.
         prepared: What is prepared of it.
         executor: Runs the measurement while no trial runs.

@@ -144,7 +144,7 @@ def count_modules(model: nn.Module, example: Tensor | tuple[Tensor, ...]) -> tup
 
     Returns:
         The network's cost; module name -> its own cost, if it has any. A module that calls another one that is not its
-        child is told of both, so these may be more than the whole.
+        child counts in both, so these may be more than the whole.
     """
     inputs = example if isinstance(example, tuple) else (example,)
     totals, exact, published = _on_copy(model, inputs, _by_module)

@@ -94,7 +94,7 @@ def remote_device(name: str, threads: int, batch: int = 1, dtype: str = "float32
         threads: Threads that the command uses there.
         batch: Images in one call.
         dtype: Data type that the command runs files in.
-        format: Name of the format of its files, which stands in the place of a version.
+        format: Name of the format of its files, which replaces a version.
     """
     return Device(name, 1, threads, "", COMMAND, format, dtype, batch)
 

@@ -27,7 +27,7 @@ BUSY = "measured on a busy machine"
 
 
 class MachineBusy(WorkFailed):
-    """Something else ran beside every attempt to measure; the message says what was seen."""
+    """Something else ran during every attempt to measure; the message says what was seen."""
 
 
 @dataclass(frozen=True)
@@ -192,7 +192,7 @@ def exclusive(seconds: float = LOCK_SECONDS) -> Iterator[None]:
     """Hold the lock on measurements against all processes of this user; its holder may take it again.
 
     Raises:
-        RuntimeError: Somebody else holds it for so many seconds.
+        RuntimeError: Another process still holds it after the time limit.
     """
     lock = FileLock(str(lock_path()), is_singleton=True)
     try:

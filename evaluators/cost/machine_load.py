@@ -2,9 +2,9 @@
 
 Three signals, each blind where another sees. Other processes' CPU time (/proc/stat less our own) shows a busy loop
 on a core that we do not need, which still takes cache, memory and clock speed. Our own time in the run queue
-(/proc/self/task/*/schedstat) shows that we waited for a core, inside a container too, where /proc/stat may speak of
-the whole host. A calibrated probe before and after shows what neither counts: a clock that fell, a host that took the
-core away. The first two exist on Linux only.
+(/proc/self/task/*/schedstat) shows that we waited for a core, inside a container too, where /proc/stat may describe the
+whole host. A calibrated probe before and after shows what neither counts: a clock that fell, a host that took the core
+away. The first two exist on Linux only.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Snapshot:
     Attributes:
         wall: Seconds of the monotonic clock.
         own: CPU seconds of this process and of its children that ended.
-        busy: CPU seconds of everybody since the start, over all CPUs.
+        busy: CPU seconds of all processes since the start, over all CPUs.
         waited: Seconds that this process's threads were ready to run and had no core.
         probe: Median seconds of the probe, taken at this moment.
     """

@@ -89,7 +89,7 @@ def open_compiled(source: nn.Module, dtype: str, threads: int, device: str) -> C
 
 @contextmanager
 def torch_threads(threads: int) -> Iterator[None]:
-    """Let torch use so many threads for a while."""
+    """Let torch use a number of threads inside the block."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -30,7 +30,7 @@ def one_line_errors(title: str, path: str | Path) -> Iterator[None]:
     """Make any error of a runtime one line that names it and the file.
 
     Raises:
-        RuntimeUnavailable: In the place of any error.
+        RuntimeUnavailable: For any error.
     """
     try:
         yield

@@ -79,7 +79,7 @@ def sample_from(tensors: Mapping[str, Tensor]) -> FeatureSample:
 
 
 def _write(sample: FeatureSample, path: Path) -> None:
-    """Write an entry atomically; a folder that cannot be written is no error, and nothing is cached."""
+    """Write an entry atomically; a folder that cannot be written is not an error, and nothing is cached."""
     try:
         with written_beside(path) as beside:
             save_file(sample_tensors(sample), beside)

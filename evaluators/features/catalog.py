@@ -41,7 +41,7 @@ class EncoderSpec:
     note: str = ""
 
     def open(self, weights: Path | None) -> Encoder:
-        """Return the encoder. Raises whatever its loader raises."""
+        """Return the encoder. Raises the errors of its loader."""
         return load_named(self.load, "encoder", __package__)(weights)
 
     def weights(self, given: Path | None) -> Path | None:
@@ -88,7 +88,7 @@ def choose_encoder(name: str, weights: Mapping[str, Path] | None = None) -> tupl
     """Return an encoder's name and the path of its weights.
 
     Args:
-        name: A row, an object by path, or `auto`: the first row of ours whose weights are at hand.
+        name: A row, an object by path, or `auto`: the first row of ours whose weights are available.
         weights: Paths of weight files by the row's name, or the object's; without one, the encoder's own places are
             searched.
 

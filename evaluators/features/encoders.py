@@ -56,8 +56,8 @@ def feature_batches(images: Iterable[Tensor], encoder: Encoder, device: torch.de
     Args:
         images: Batches (n, 3, H, W) in [-1, 1], of any sizes.
         encoder: Moved to `device`.
-        device: Device that the encoder runs on. TF32 is off and cuDNN deterministic, whatever the process uses
-            elsewhere.
+        device: Device that the encoder runs on. TF32 is off and cuDNN deterministic, regardless of what the process
+            uses elsewhere.
 
     Raises:
         NonFiniteImages: An image or a feature contains NaN or infinity; the message names the images.

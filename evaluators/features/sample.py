@@ -72,7 +72,7 @@ class FeatureSample:
 
 
 class SampleCollector:
-    """A collector of batches of features; its memory is bounded whatever the number of images.
+    """A collector of batches of features; its memory is bounded regardless of the number of images.
 
     Args:
         kept: Maximum number of images whose features are all stored; at least twice the number of groups.
@@ -105,7 +105,7 @@ class SampleCollector:
             group.add(features[indices % LARGE_GROUPS == g])
 
     def _thin(self) -> None:
-        """Drop all images but those of the smallest keys: a uniform subset so far, whatever the batches."""
+        """Drop all images but those of the smallest keys: a uniform subset so far, regardless of the batches."""
         chosen = index_keys(self._indices).argsort()[: self._kept].sort().values
         self._parts, self._indices = [torch.cat(self._parts)[chosen]], self._indices[chosen]
 

@@ -82,7 +82,7 @@ class FeatureStatistics:
 
 
 class StatisticsAccumulator:
-    """An accumulator of batches of features; its memory is d x d whatever the number of images.
+    """An accumulator of batches of features; its memory is d x d regardless of the number of images.
 
     Batches are merged by the pairwise update of Chan, Golub and LeVeque (1983), in float64: the result depends on order
     and batch size only by rounding.

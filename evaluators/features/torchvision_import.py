@@ -1,9 +1,9 @@
 """A repair of `import torchvision` next to a torch that its compiled operators were not built for.
 
-A CUDA build of torchvision beside a CPU torch cannot load its compiled library. Its Python part (all that the Inception
-network needs) would still work, but `import torchvision` describes two of the missing operators to torch and fails with
-"operator torchvision::nms does not exist". Defining their schemas first avoids that. Calling one of the operators still
-fails with a clear error.
+A CUDA build of torchvision next to a CPU torch cannot load its compiled library. Its Python part (all that the
+Inception network needs) would still work, but `import torchvision` describes two of the missing operators to torch and
+fails with "operator torchvision::nms does not exist". Defining their schemas first avoids that. Calling one of the
+operators still fails with a clear error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Distances per class, of a generator that is told a class: which classes a small generator loses first.
+"""Distances per class, of a generator that receives a class: which classes a small generator loses first.
 
 The kernel distance is taken, for it is unbiased at any number of images: classes of few and of many can be compared.
 

@@ -71,7 +71,7 @@ class Metric(Protocol):
     * `features`: the encoder's features of each batch, (n, d) on the CPU, and of its references or None;
     * `sample`: once, the features of all outputs as a `FeatureSample`, and None.
 
-    Features are computed once for all metrics, whatever their number.
+    Features are computed once for all metrics, regardless of their number.
     """
 
     def prepare(self, real: RealSide) -> None:

@@ -91,7 +91,7 @@ def state_dicts_of(path: str | Path) -> dict[str, dict[str, Tensor]]:
 
 
 def _content(path: Path) -> Any:
-    """Return the content of a checkpoint, whatever its suffix; only tensors and plain values are unpickled."""
+    """Return the content of a checkpoint, regardless of its suffix; only tensors and plain values are unpickled."""
     if not path.is_file():
         raise CheckpointError(f"checkpoint {path} is not a file: expected a .safetensors or .pth file of a state dict")
     try:

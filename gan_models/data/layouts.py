@@ -1,7 +1,7 @@
 """Splits of a data source on disk: pictures by the split and domain of their folders, and archives. Imports no torch.
 
 A folder without splits holds out a tenth for validation and test, chosen by the hash of each file's name. A held-out
-picture is never trained on, whatever links lead to it. The task determines the domains.
+picture is never trained on, even if several links lead to it. The task determines the domains.
 """
 
 from __future__ import annotations
@@ -179,7 +179,7 @@ def split_files(root: Path, split: str, seed: int, domain: str = "", *, divides:
 def has_domains(root: Path) -> bool:
     """Return True if a folder contains pictures of domain A and of domain B.
 
-    Folders A and B beside a C are classes, perhaps of letters.
+    Folders A and B next to a C are classes, perhaps of letters.
     """
     tree = PictureTree(root)
     beside: dict[tuple[str, ...], set[str]] = {}  # folders with names of one letter, by parent folder

@@ -187,7 +187,7 @@ def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] =
 
     Args:
         name: `train`, `trainA`, `A_train`, `train2017`, `test_set`, `Testing Images`, `holdout`; or, if a sibling
-            differs only in the split's word, any name with such a word: `DIV2K_train_HR` beside `DIV2K_valid_HR`.
+            differs only in the split's word, any name with such a word: `DIV2K_train_HR` next to `DIV2K_valid_HR`.
         siblings: Names of its sibling folders.
         domains: Domains that may accompany the word.
     """

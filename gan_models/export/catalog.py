@@ -1,4 +1,4 @@
-"""The export formats by name, and which are written when nobody asked for any. Imports no torch."""
+"""The export formats by name, and the ones that are written by default. Imports no torch."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
 
 
 def default_formats(quantization: Quantization | None) -> tuple[str, ...]:
-    """Return the formats that are written when nobody asked for any.
+    """Return the formats that are written by default.
 
     Args:
         quantization: How the network was trained in fewer bits; None for float32.

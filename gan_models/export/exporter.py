@@ -148,9 +148,9 @@ class Exporter:
             output (at least 1). None if the file computes another network, as one of fewer bits does: `examiner` then
             decides.
         examiner: A function `examine(path, model, inputs, runner) -> Findings`, or its name; None for no checks
-            beside `tolerance`.
-        companions: Names of other files that `writer` lays beside its own.
-        parts: Suffixes of further files that `filename` cannot be opened without. They have its stem, whatever it is.
+            next to `tolerance`.
+        companions: Names of other files that `writer` lays next to its own.
+        parts: Suffixes of further files that `filename` cannot be opened without. They have the same stem.
         rewrites: Rows of the rewrites that a copy of the network goes through before it is written, in order.
         rules: Rows of the runtimes' rules that files of this format are looked at with.
         free_batch: True if files take batches of any size, where the network allows it; else one example at a time.
@@ -208,7 +208,7 @@ class Exporter:
         """Return what the format's own checks find of a file.
 
         Args:
-            path: The file, its companions beside it.
+            path: The file, its companions next to it.
             model: The float network.
             inputs: A batch of each input.
             runner: The file's runtime.

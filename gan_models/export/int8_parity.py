@@ -101,7 +101,7 @@ def examine(path: Path, model: nn.Module, inputs: tuple[Tensor, ...], runner: Fi
 
 
 def read_quantization(folder: Path) -> Quantization:
-    """Return the settings and ranges that lie beside an int8 file. Raises UserError."""
+    """Return the settings and ranges that are next to an int8 file. Raises UserError."""
     data = read_json(folder / QUANTIZATION)
     if data is None:
         raise UserError(f"{folder / QUANTIZATION} cannot be read")

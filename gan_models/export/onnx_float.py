@@ -158,7 +158,8 @@ def _without_expressions(graph: onnx.GraphProto) -> None:
 def without_origin(message: Any) -> None:
     """Take out of an ONNX message, with all that is in it, where the exporter found each part; in place.
 
-    That is the path and the text of source lines on the disk of whoever exported, and more than half of a small file.
+    That is the path and the text of source lines on the disk of the exporting machine, and more than half of a small
+    file.
 
     Args:
         message: a model, a graph, a node, ...

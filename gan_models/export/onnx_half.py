@@ -1,4 +1,4 @@
-"""A generator as an ONNX file in half precision, but for what overflows or loses there by measurement.
+"""A generator as an ONNX file in half precision, except for what overflows or loses there by measurement.
 
 The float32 file is run on calibration inputs. An operator stays in float32 if a value that it reads, gives or sums up
 is too large for half precision, or if rounding what it reads changes what it gives by more than a limit. If the whole

@@ -87,7 +87,7 @@ def check_exportable(settings: QuantSettings) -> None:
 
 
 def write(job: ExportJob, path: Path) -> tuple[str, ...]:
-    """Write a network in 8 bits, its ranges beside it; calibrate them if training did not quantize it.
+    """Write a network in 8 bits, its ranges next to it; calibrate them if training did not quantize it.
 
     Returns:
         The origin of the ranges.
@@ -157,7 +157,7 @@ def _write_quantized(
 def stored_bytes(path: str | Path) -> int:
     """Bytes of the parameters in an int8 file: int8 weights and their scales, biases, and what stays float.
 
-    Scales of activations, statistics of norms and constants of the graph are no parameters and are left out.
+    Scales of activations, statistics of norms and constants of the graph are not parameters and are left out.
     """
     total = 0
     for tensor in onnx.load(path).graph.initializer:

@@ -16,7 +16,7 @@ from .plain_values import to_json
 
 @contextmanager
 def written_beside(path: str | Path) -> Iterator[Path]:
-    """Yield a new path beside `path` to write to; it is renamed to `path` at the end, and removed after an error.
+    """Yield a new path next to `path` to write to; it is renamed to `path` at the end, and removed after an error.
 
     The folder is created. Content and rename are flushed to the disk, so that they survive a power loss.
 

@@ -15,7 +15,7 @@ from .errors import UserError
 
 @contextmanager
 def fresh_folder(out: str | Path, marker: str, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a new folder beside `out` to write to; it is renamed to `out` at the end, and removed after an error.
+    """Yield a new folder next to `out` to write to; it is renamed to `out` at the end, and removed after an error.
 
     Args:
         out: Path of the folder; its parents are created.

@@ -1,4 +1,4 @@
-"""Generators and discriminators by name, and anybody's generator by `package.module:function` or file.
+"""Generators and discriminators by name, and any user's generator by `package.module:function` or file.
 
 Importing this module imports no torch: a name maps to a "module:attribute" string.
 """
@@ -28,7 +28,7 @@ class Network:
     Attributes:
         builder: "module:function"; a leading dot is relative to this folder.
         inputs: What it takes, as `InputSpec.parse` reads it.
-        arguments: Of the builder, in the place of its own defaults; a user may give others.
+        arguments: Of the builder, instead of its own defaults; a user may give others.
         fixed: Of the builder, not a user's to give.
         value_range: Of its images in the code that it comes from, as `ValueRanges.read` takes it; empty: [-1, 1].
 
@@ -141,7 +141,7 @@ def build(model: str, arguments: Mapping[str, Any] = MappingProxyType({}), outpu
     Args:
         model: a name of `NETWORKS` or `DISCRIMINATORS`, `package.module:function`, or
             `path/to/file.py:function`. A file is run when it is loaded, as any Python file is: name only
-            files that you trust. It may import its neighbors in the project that it lies in.
+            files that you trust. It may import its neighbors in the project that it is in.
         arguments: keyword arguments of the builder.
         output: name or index of the output that counts, of a network that returns several; from then on it returns
             this one alone.

@@ -1,4 +1,4 @@
-"""One output of a network that returns several: the one that counts, in the place of all of them."""
+"""One output of a network that returns several: the one that counts, instead of all of them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class OutputSelection:
     """A forward hook that returns one output of its network.
 
-    As a hook it leaves the network what it is: parameters, modules and groups keep their names, and whatever is copied,
-    cut, traced, trained or exported keeps the hook.
+    As a hook it leaves the network what it is: parameters, modules and groups keep their names, and any copied, cut,
+    traced, trained or exported network keeps the hook.
 
     Attributes:
         model: The network's name, for messages.
@@ -65,7 +65,7 @@ def named_outputs(returned: Any, place: str = "") -> Iterator[tuple[str, Tensor]
 
     Yields:
         The key, the field's name or the index, with a dot before those of an inner value: `image`, `1`, `1.0`.
-        What is no tensor is left out.
+        What is not a tensor is left out.
     """
     from torch import Tensor
 

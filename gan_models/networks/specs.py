@@ -163,7 +163,7 @@ class InputSpec:
         """Return the inputs that a text of the command line names.
 
         Inputs are separated by semicolons. Each one is `[NAME=][KIND:]SIZES[@LEAST,LARGEST]`; without a kind, three
-        sizes are an image, whose color may stand in the place of the kind: `lightness:1,64,64`. The least and the
+        sizes are an image, whose color may replace the kind: `lightness:1,64,64`. The least and the
         largest value are those of `RANGES` if they are not given.
         An input that is alone is called `input`; of several, those without a name are called by their kind.
 
@@ -343,7 +343,7 @@ class OutputSpec:
 
     @classmethod
     def of_shape(cls, shape: Sequence[int], inputs: InputSpec, selected: str = "") -> OutputSpec:
-        """Return the specification of an output that was seen; two channels beside a lightness are a* and b*.
+        """Return the specification of an output that was seen; two channels next to a lightness are a* and b*.
 
         Args:
             shape: Of one example (C, ...), without the batch.
@@ -408,7 +408,7 @@ def checked_color(color: str, channels: int, what: str) -> Color:
         what: The image, for messages.
 
     Raises:
-        UserError: No color of this name has so many channels.
+        UserError: No color of this name has this number of channels.
     """
     found = color or color_of(channels)
     if found != "planes" and CHANNELS.get(found) != channels:

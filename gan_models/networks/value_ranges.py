@@ -1,7 +1,7 @@
-"""Ranges of values: a generator that works in another range than [-1, 1], beside all else, which stays in it.
+"""Ranges of values: a generator that works in another range than [-1, 1], while all else stays in it.
 
 Data, losses, discriminators, metrics and pictures have one range per kind of input, `specs.RANGES`. Hooks translate at
-the network's border, so that nobody else asks for the range.
+the network's border, so that no other code needs the range.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ class GivesUsual:
 
 @dataclass(frozen=True)
 class JudgesUsual:
-    """A hook before the call of a discriminator that was trained beside a generator of other ranges.
+    """A hook before the call of a discriminator that was trained with a generator of other ranges.
 
     Attributes:
         channels: Of the generator's output; they are the last ones that the discriminator is shown.
@@ -160,10 +160,10 @@ class JudgesUsual:
 
 
 def with_usual_ranges(network: nn.Module, inputs: InputSpec, given: Bounds) -> nn.Module:
-    """Let a network take and give the usual ranges, whatever its own are.
+    """Let a network take and give the usual ranges, regardless of its own.
 
-    Hooks leave the network what it is: parameters, modules and groups keep their names, and whatever is copied, cut,
-    traced or trained keeps the hooks.
+    Hooks leave the network what it is: parameters, modules and groups keep their names, and any copied, cut, traced or
+    trained network keeps the hooks.
 
     Args:
         network: Is changed, unless its ranges are the usual ones.
@@ -206,7 +206,7 @@ def _hooks_of(network: nn.Module) -> list[tuple[dict[int, Any], int]]:
 
 
 def judging_usual(discriminator: nn.Module, ranges: ValueRanges, output: OutputSpec) -> nn.Module:
-    """Let a discriminator that was trained beside a generator of other ranges be shown the usual ones.
+    """Let a discriminator that was trained with a generator of other ranges be shown the usual ones.
 
     Args:
         discriminator: Is changed, unless the ranges are the usual ones.

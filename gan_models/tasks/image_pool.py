@@ -23,7 +23,7 @@ class ImagePool:
         self._random = torch.Generator().manual_seed(seed % 2**63)
 
     def exchange(self, images: Tensor) -> Tensor:
-        """Images for D in the place of `images` (N, C, H, W): the same shape, detached, float32."""
+        """Images for D instead of `images` (N, C, H, W): the same shape, detached, float32."""
         if self.size == 0:
             return images.detach().float()
         shown = []

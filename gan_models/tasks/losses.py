@@ -67,5 +67,5 @@ def fake_adversarial(mode: str, fake: Tensor) -> Tensor:
 
 
 def l1(a: Tensor, b: Tensor) -> Tensor:
-    """Mean absolute difference, in float32 whatever the inputs are."""
+    """Mean absolute difference, in float32 regardless of the inputs."""
     return (a.float() - b.float()).abs().mean()

@@ -148,7 +148,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     Loss of G: adv(D(input, G(input))) + weight_l1 * |G(input) - target|; of D: half the sum of its two terms.
     Batches: {"input" (N, C, H, W), "target" (N, C', H, W)}; of several inputs that are
-    read from files, each by its name in the place of "input".
+    read from files, each by its name instead of "input".
     """
 
     name = "paired"
@@ -166,7 +166,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> PairedTask:
-        """Return the task with these settings; `seed` is that of latents beside images."""
+        """Return the task with these settings; `seed` is that of latents in addition to images."""
         return cls(from_json(PairedSettings, settings, "task_settings"), seed)
 
     def settings_json(self) -> dict[str, JSON]:

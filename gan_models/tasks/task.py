@@ -117,7 +117,7 @@ class Task(Protocol):
 
     @classmethod
     def picture_sizes(cls, spec: DataSpec, most: int) -> list[tuple[int, int]]:
-        """Return heights and widths of the first pictures, at most so many; nothing if they are not known."""
+        """Return heights and widths of the first pictures, at most `n`; nothing if they are not known."""
         ...
 
     @classmethod
@@ -170,7 +170,7 @@ class Task(Protocol):
         ...
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
-        """Return pictures [N, C, H, W] in [-1, 1] to show beside outputs of generator `name`, by label."""
+        """Return pictures [N, C, H, W] in [-1, 1] to show next to outputs of generator `name`, by label."""
         ...
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
@@ -207,7 +207,7 @@ class Task(Protocol):
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """Return the tensors of a checkpoint beside the weights (image pools)."""
+        """Return the tensors of a checkpoint in addition to the weights (image pools)."""
         ...
 
     def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
@@ -252,7 +252,7 @@ def build_discriminators(
         settings: The discriminator, of the catalog or a user's own.
         input_channels: Channels of what it is shown.
         seed: The weights are drawn from it.
-        classes: Of the labels that it is shown beside images; 0: it is shown none.
+        classes: Of the labels that it receives in addition to images; 0: it is shown none.
 
     Raises:
         UserError: There is no such builder, it needs another argument, or it refuses one.

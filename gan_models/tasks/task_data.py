@@ -178,7 +178,7 @@ class Splits:
 
 
 def _has_validation(root: Path) -> bool:
-    """Return whether a folder has validation images beside those of a test."""
+    """Return whether a folder has validation images in addition to test images."""
     said = {picture.split for picture in PictureTree(root).pictures} if root.is_dir() else set()
     return {"val", "test"} <= said
 

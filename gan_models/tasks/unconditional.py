@@ -197,7 +197,7 @@ class UnconditionalTask(SingleGenerator):
         return {}
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
-        """Return nothing: a latent is no picture, whatever its shape."""
+        """Return nothing: a latent is not a picture, regardless of its shape."""
         return {}
 
     def generator_losses(

@@ -35,7 +35,7 @@ def produce(walk: Walk, call: Call, ids: np.ndarray, zero: Zero | None) -> None:
 
 
 def consume(walk: Walk, call: Call, ids: np.ndarray, weight: Traced, read: int, other: Zero | None) -> None:
-    """Record the gates that scale a weight's input; without any, the channels are never pruned.
+    """Record the gates that multiply a weight's input; without any, the channels are never pruned.
 
     Args:
         walk: The state of the walk.

@@ -25,7 +25,7 @@ def tracebacks_in(folder: str | Path, named: bool = True) -> Iterator[None]:
         named: Name it; of trials that fail alike, the errors stay alike without.
 
     Raises:
-        UserCodeFailed: The user's own code raised, and nobody said so yet.
+        UserCodeFailed: The user's own code raised, and nothing has reported it yet.
     """
     try:
         yield

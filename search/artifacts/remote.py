@@ -1,6 +1,6 @@
-"""Artifacts behind an fsspec URL (`s3://bucket/folder`, `file:///mnt/x`, ...): copied to a folder at hand and back.
+"""Artifacts behind an fsspec URL (`s3://bucket/folder`, `file:///mnt/x`, ...): copied to a local folder and back.
 
-Everybody works on files of their own machine. What says that others are complete (a checkpoint's `state.json`, a
+Driver and workers use files of their own machine. What says that others are complete (a checkpoint's `state.json`, a
 trial's `result.json`, `teacher.json`) is written last, in one piece: it is the commit, as a rename is on a disk.
 """
 
@@ -31,7 +31,7 @@ TRIES = 10
 
 
 class WrongUrl(WorkFailed, UserError):
-    """A URL of a kind that nobody knows, or one that cannot be read: the input is at fault."""
+    """A URL of an unknown kind, or one that cannot be read: the input is at fault."""
 
 
 def is_url(text: str | Path) -> bool:
@@ -53,7 +53,7 @@ class RemoteFolder:
         url: The folder.
 
     Raises:
-        WrongUrl: Nobody knows such a URL.
+        WrongUrl: The kind of URL is unknown.
         WorkFailed: The package for such a URL is not installed.
     """
 
@@ -139,7 +139,7 @@ class RemoteFolder:
                     self._system.get_file(remote, str(beside))
 
     def read(self, name: str) -> bytes | None:
-        """One file's content; None where there is none."""
+        """One file's content; None if there is none."""
         try:
             return self._system.cat_file(self._at(name))
         except FileNotFoundError:
@@ -151,7 +151,7 @@ class RemoteFolder:
         self._system.pipe_file(self._at(name), content)
 
     def size(self, name: str) -> int:
-        """Bytes of a file or folder; 0 where there is none."""
+        """Bytes of a file or folder; 0 if there is none."""
         try:
             return int(self._system.du(self._at(name), total=True))
         except FileNotFoundError:
@@ -176,7 +176,7 @@ def at_hand(request: TrialRequest) -> Iterator[TrialRequest]:
     """Yield the request with its files in local folders, copied back as they change and when the block ends.
 
     A request whose workspace is a folder keeps it. Behind a URL the trial's folder is new for each attempt, so that a
-    worker that outlives its driver takes nobody's files away. Copies of the user's code are found from here on.
+    worker that outlives its driver removes no file of another. Copies of the user's code are found from here on.
     """
     if not is_url(request.workspace):
         look_in(Path(request.workspace).parent / SOURCE)
@@ -216,7 +216,7 @@ def _cache(request: TrialRequest) -> Path:
 
 
 def _study_at_hand(request: TrialRequest) -> dict[str, Any]:
-    """Return what of a request differs here: what is prepared lies in this machine's copy, made once per machine."""
+    """Return what of a request differs here: what is prepared is in this machine's copy, made once per machine."""
     url, cache = request.workspace.rpartition("/")[0], _cache(request)
     changed: dict[str, Any] = {}
     if request.prepared.folder:

@@ -1,4 +1,4 @@
-"""Losses that a user's own training reports, kept beside its checkpoints: a kill loses none of them."""
+"""Losses that a user's own training reports, kept next to its checkpoints: a kill loses none of them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReportedLosses:
             losses: Value by term; a value that is not finite is left out. None: nothing was reported.
 
         Raises:
-            ValueError: `losses` is no mapping of names to numbers, or has too many terms.
+            ValueError: `losses` is not a mapping of names to numbers, or has too many terms.
         """
         values = None if losses is None else _checked(losses)
         if not self._begun:
@@ -56,7 +56,7 @@ class ReportedLosses:
         return tuple(self.points if self._begun else self._before)
 
     def _begin(self, kept: list[Point]) -> None:
-        """Go on after the points of an earlier attempt that are before this one's first step."""
+        """Continue after the points of an earlier attempt that are before this one's first step."""
         self._begun, self.points = True, kept
         if self._before:
             self._path.write_text("".join(json.dumps([*point]) + "\n" for point in kept), encoding="utf-8")

@@ -40,7 +40,7 @@ def read_result(workspace: str | Path, number: int) -> TrialOutcome | None:
 
 
 def write_curve(workspace: str | Path, rungs: Mapping[int, float]) -> None:
-    """Keep a trial's quality by rung beside its checkpoint: the next attempt does not measure these rungs again."""
+    """Keep a trial's quality by rung next to its checkpoint: the next attempt does not measure these rungs again."""
     write_json(Path(workspace) / CURVE, rungs)
 
 

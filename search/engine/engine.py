@@ -96,7 +96,7 @@ class Engine:
             The end of the search. No trial is ever left RUNNING.
 
         Raises:
-            KeyboardInterrupt: The user interrupts; running trials were handed back.
+            KeyboardInterrupt: The user interrupts; running trials were returned.
         """
         if self.settings.hours is not None:
             self._deadline = time.monotonic() + 3600 * self.settings.hours

@@ -17,9 +17,9 @@ class EngineSettings:
         stopping: Early stopping; None: every trial runs to its end.
         slots: Number of trials that run at once; None: the executor decides.
         batch: Size of fixed batches; 0: none. With batches, a trial depends only on trials of earlier batches, and is
-            compared only with those at rungs. The same study then gives the same trials, whatever the timing and
+            compared only with those at rungs. The same study then gives the same trials, regardless of the timing and
             interruptions (`--deterministic`).
-        hours: Time limit, after which running trials are handed back. None: no limit.
+        hours: Time limit, after which running trials are returned. None: no limit.
         max_failed: Number of failed trials that ends the search; None: half of `trials`, at least 5.
         disk_quota: Maximum bytes of the study's files. Above it, training states off the front are removed; if that is
             not enough, the search ends. None: no limit.

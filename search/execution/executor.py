@@ -54,7 +54,7 @@ class Trials(Protocol):
         ...
 
     def out_of_time(self) -> bool:
-        """Return True if running trials are to be handed back now."""
+        """Return True if running trials are to be returned now."""
         ...
 
 

@@ -58,7 +58,7 @@ class RayOptions:
         cpus_per_trial: CPUs of one trial; its worker computes with as many threads.
         gpus_per_trial: GPUs of one trial, fractions allowed; 0 hides them from the trial; None: one if the cluster has
             any.
-        address: `local` starts a cluster on this machine and ends it afterwards, whatever RAY_ADDRESS is; any other
+        address: `local` starts a cluster on this machine and ends it afterwards, regardless of RAY_ADDRESS; any other
             address joins a running cluster.
         num_cpus: CPUs that a local cluster may use; None: all.
         insecure: True to join a cluster that requires no token.

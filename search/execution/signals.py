@@ -11,7 +11,7 @@ LOOK_EVERY_S = 0.25
 
 
 class HandedBack(BaseException):
-    """An interruption of a trial when the search ends: the trial is handed back, unfinished.
+    """An interruption of a trial when the search ends: the trial is returned, unfinished.
 
     It is not an `Exception`, so that a trial's own error handling does not treat it as a failure.
     """

@@ -65,7 +65,7 @@ class _Side:
         return (Bound(space_of(study).cost, self.share * target, self.model or self.form), *self.others)
 
     def least(self, uniform: Widths, multiple: int) -> NDArray[np.int64]:
-        """Return the fewest channels of each group [G] beside the uniform plan."""
+        """Return the fewest channels of each group [G] compared with the uniform plan."""
         return least_widths(self.form, self.form.widths(uniform), multiple=multiple)
 
 

@@ -64,7 +64,7 @@ class StripFile:
 
 @dataclass(frozen=True)
 class Beside:
-    """Labels of the pictures beside a generator's outputs.
+    """Labels of the pictures next to a generator's outputs.
 
     Attributes:
         labels: Of the columns: `input`, `target`, ...
@@ -100,7 +100,7 @@ def keep_pictures(
 
 
 def keep_beside(bench: StudyParts, folder: Path) -> None:
-    """Write what stands beside the outputs, such as inputs and targets, into the teacher's folder."""
+    """Write what is next to the outputs, such as inputs and targets, into the teacher's folder."""
     found: dict[str, Beside] = {}
     with _warned():
         for name in bench.names:
@@ -113,7 +113,7 @@ def keep_beside(bench: StudyParts, folder: Path) -> None:
 
 @contextmanager
 def _warned() -> Iterator[None]:
-    """Tell of pictures that cannot be made, and go on; a full disk is no matter of pictures."""
+    """Tell of pictures that cannot be made, and continue; a full disk is not a matter of pictures."""
     try:
         yield
     except OSError:
@@ -147,7 +147,7 @@ def write_strip(folder: Path, network: str, name: str, images: Sequence[Tensor],
 def encoded(images: Sequence[Tensor], limit: int) -> bytes:
     """Return pictures [3, H, W] in [-1, 1] below each other as WebP of at most `limit` bytes.
 
-    Lossless if that fits, else of lower quality, else at half the size, and so on down to 16 pixels a side.
+    Lossless if that fits, else of lower quality, else at half the size, and so on down to sides of 16 pixels.
     """
     pixels = torch.cat([image.float().cpu() for image in images], dim=1)
     array = pixels.clamp(-1, 1).add(1).mul(127.5).round().to(torch.uint8).permute(1, 2, 0).numpy()
@@ -155,7 +155,7 @@ def encoded(images: Sequence[Tensor], limit: int) -> bytes:
 
 
 def packed(strip: Image.Image, rows: int, limit: int) -> bytes:
-    """Return a strip of so many rows as WebP, as `encoded` does."""
+    """Return a strip of `rows` rows as WebP, as `encoded` does."""
     content = b""
     while True:
         for options in ({"lossless": True}, *({"quality": quality} for quality in _QUALITIES)):

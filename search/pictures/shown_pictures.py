@@ -1,4 +1,4 @@
-"""Pictures of a few fixed test inputs: what stands beside a generator's outputs, and the outputs.
+"""Pictures of a few fixed test inputs: what is next to a generator's outputs, and the outputs.
 
 Shapes: N pictures, C channels, H x W pixels.
 """
@@ -33,7 +33,7 @@ class Column:
 
 
 def shown_inputs(bench: StudyParts, name: str, rows: int) -> tuple[tuple[Tensor, ...], list[Column], list[str]]:
-    """Return the generator's inputs [rows, ...], the task's columns beside its outputs, and the titles of rows.
+    """Return the generator's inputs [rows, ...], the task's columns next to its outputs, and the titles of rows.
 
     Rows have titles if they are classes.
     """

@@ -29,7 +29,7 @@ def gains(records: Sequence[TrialRecord], methods: Sequence[str]) -> dict[str, f
     Returns:
         By method, the hypervolume lost without the trials that its sampler chose, over their number; objectives are
         relative to their range in the study. The gain at the time of a trial is unsuitable: while the front is coarse,
-        every trial adds something, whatever its method.
+        every trial adds something, regardless of its method.
     """
     scored = [r for r in records if r.scored]
     if len(scored) < 2:

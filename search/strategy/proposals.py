@@ -119,7 +119,7 @@ class SpaceProposals:
     def starts(self, method: str) -> Sequence[Mapping[str, Any]]:
         """Return learned methods at default settings, at eight targets from the budget down; else an empty list.
 
-        Random settings are usually poor: without these points, a short study is no evidence about a method.
+        Random settings are usually poor: without these points, a short study is not evidence about a method.
         """
         if method_spec(method).widths == "given":
             return []

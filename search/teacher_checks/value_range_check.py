@@ -1,4 +1,4 @@
-"""The teacher's outputs beside the value range that was stated: a note if another range fits them plainly better."""
+"""The teacher's outputs compared with the stated value range: a note if another range fits them clearly better."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Example:
 
 @dataclass(frozen=True)
 class _Tried:
-    """A generator's outputs when it is fed, and read, in some ranges.
+    """A generator's outputs for inputs and outputs in several ranges.
 
     Attributes:
         ranges: The ranges.

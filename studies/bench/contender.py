@@ -1,4 +1,4 @@
-"""A contender of a benchmark: the options of its studies beside the task's. Imports no torch."""
+"""A contender of a benchmark: the options of its studies in addition to the task's. Imports no torch."""
 
 from __future__ import annotations
 

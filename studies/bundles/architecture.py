@@ -34,7 +34,7 @@ class Architecture:
         network: Its name in the task.
         plan: Kept channels by group.
         sizes: Channels of these groups at full width.
-        whole: Groups that the study left whole -> the reason; without them other groups would be found.
+        whole: Groups that the study does not prune -> the reason; without them other groups would be found.
         architecture: Hash of plan, model and arguments.
 
     Raises:

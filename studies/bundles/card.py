@@ -91,7 +91,7 @@ class FormatReport:
         counts: Such numbers that are the same on every machine; `verify` counts them again.
         operators: Operator -> nodes that the runtime runs.
         measurements: Quality of the file in its runtime on the study's test set; empty if it was not measured.
-        speed: Time beside another file; None if it was not measured.
+        speed: Time compared with another file; None if it was not measured.
         absent: Why there is no file; empty if there is one.
         size: Height and width of its pictures if they are fixed and others than the trained ones.
         uint8: True if the file takes and gives pictures as bytes (N, H, W, C).
@@ -141,7 +141,7 @@ class FormatReport:
         return f"{self.file} in {self.runtime}: largest difference {self.difference:.3g}{limit}{on}"
 
     def lines(self, others: Mapping[str, FormatReport]) -> list[str]:
-        """Return everything beside the comparison, a line each.
+        """Return everything except the comparison, a line each.
 
         Args:
             others: All formats of the bundle by name, to name what its speed and quality are compared with.

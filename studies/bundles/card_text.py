@@ -106,7 +106,7 @@ def _described(value: float, cost: str) -> str:
 
 
 def _measured_notes(card: Card) -> list[str]:
-    """Return what the notes of measurements say, a line each; one text of several generators is told once."""
+    """Return what the notes of measurements say, a line each; a text of several generators appears once."""
     said: dict[str, list[str]] = {}
     named = (
         ("", card.measurements), ("", card.tested), (" of the dense teacher", card.teacher_measurements),

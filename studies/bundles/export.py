@@ -82,7 +82,7 @@ def best_under(study: StudyRecord, budget: str) -> TrialRecord:
         budget: As on the command line: `15%`, `2.5GMACs`, `1Mparams`, ...
 
     Raises:
-        BudgetError: The text is no budget.
+        BudgetError: The text is not a budget.
         NotExportable: No trial is so cheap (the message names the cheapest), or none has that cost measured.
     """
     outcome = outcome_of(study)
@@ -138,7 +138,7 @@ def export_trial(
         overwrite: Whether a bundle that is there is replaced.
         int8: Also write the file in 8 bits of a trial that was trained in 32 bits.
         formats: Names of export formats; None: the default ones, and 8-bit files for a trial of 8 bits.
-        weights: File of weights that were trained on elsewhere, in the place of the trial's; of two generators
+        weights: File of weights that were trained on elsewhere, instead of the trial's; of two generators
             `AtoB=FILE,BtoA=FILE`. They are measured anew.
         on_tested: Called with the number and measurements of a trial that is measured on the test split for the first
             time.
@@ -255,7 +255,7 @@ class Untrained:
 
 
 def _benchmark(dense: nn.Module, inputs: InputSpec, pruned: nn.Module, formats: tuple[str, ...]) -> LatencyTable:
-    """Return the latencies of a generator beside the dense one, in the runtimes of its files."""
+    """Return the latencies of a generator and of the dense one, in the runtimes of its files."""
     return measure_table(pruned, dense, inputs, runtimes_of(formats), torch.get_num_threads())
 
 

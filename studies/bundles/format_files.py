@@ -52,12 +52,12 @@ class WantedFormats:
         settings: How a network trained in float32 is quantized.
         calibration: Gives training inputs; None if there are none.
         real: Inputs that files are compared on in addition to random examples; None if there are none.
-        measure: Gives the quality of a callable on the study's test set; None if the data is not at hand.
+        measure: Gives the quality of a callable on the study's test set; None if the data is not available.
         better: Which values of that quality are better: `lower` or `higher`.
         options: Options of the files.
         facts: Facts about the generator for the files' own metadata, by name.
-        benchmark: Measures the generator's latencies beside the dense one's, by the formats that were written; None if
-            nobody asked for them.
+        benchmark: Measures the latencies of the generator and of the dense one, by the formats that were written; None
+            if they are not wanted.
     """
 
     names: tuple[str, ...] | None = None
@@ -74,7 +74,7 @@ class WantedFormats:
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """Formats that somebody named: an export without them fails."""
+        """Formats that the user named: an export without them fails."""
         return (*(self.names or ()), *((INT8,) if self.int8 else ()))
 
     @property
@@ -156,12 +156,12 @@ def write_formats(
         gives: The output; None if it is not known.
 
     Returns:
-        Format -> what is known of it. One that has no form for this network says why, and so does one that nobody
-        asked for and that cannot be written.
+        Format -> what is known of it. One that has no form for this network says why, and so does a default one that
+        cannot be written.
 
     Raises:
-        UserError: The only format that was asked for has no form for this network, or one needs data that is not at
-            hand.
+        UserError: The only format that was asked for has no form for this network, or one needs data that is not
+            available.
         RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
@@ -348,7 +348,7 @@ def check_format(
 
 
 class FileDiffers(WorkFailed):
-    """A file that does not compute what it should: no bundle is made of it, whoever asked."""
+    """A file that does not compute what it should: no bundle contains it."""
 
 
 def _checked(
@@ -497,6 +497,6 @@ def outputs_of(model: nn.Module, *inputs: Tensor) -> Tensor:
 
 
 def _shown(name: str) -> str:
-    """Return a format's name as it stands on a card: of a file only its name, not where it lay on somebody's disk."""
+    """Return a format's name as it stands on a card: of a file only its name, not its path on a disk."""
     location, colon, attribute = name.rpartition(":")
     return f"{Path(location).name}:{attribute}" if colon and location.endswith(".py") else name

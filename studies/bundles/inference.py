@@ -47,7 +47,7 @@ def benchmark_bundle(
     rounds: int = ROUNDS,
     on_step: Callable[[str], None] = lambda what: None,
 ) -> LatencyTable:
-    """Measure a bundle's network beside the dense one, in the runtimes of its files and all their data types.
+    """Measure a bundle's network and the dense one, in the runtimes of its files and all their data types.
 
     Args:
         path: The bundle.
@@ -57,7 +57,7 @@ def benchmark_bundle(
         on_step: Told what is prepared next.
 
     Raises:
-        BundleError: It is no bundle, or its network cannot be built.
+        BundleError: It is not a bundle, or its network cannot be built.
         UserError: No thread.
     """
     pruned, dense = load_bundle(path, catalog_only), load_dense(path, catalog_only)
@@ -97,7 +97,7 @@ def run_bundle(
         n: Samples of a generator that starts from latents.
         seed: Of latents.
         catalog_only: As for `load_bundle`.
-        format: Run the bundle's file of this export format in its runtime, in the place of the PyTorch network.
+        format: Run the bundle's file of this export format in its runtime, instead of the PyTorch network.
         fit: How images of other sizes are brought to the trained one: `crop`, `pad` or `stretch`. Empty: each image
             runs at its own size, padded to the generator's stride; if the generator has a fixed size, `stretch`, or
             `tile` if it enlarges: at the image's own size in tiles of the trained one.
@@ -106,7 +106,7 @@ def run_bundle(
 
     Raises:
         BundleError: The bundle is damaged, or has no file of the format.
-        UserError: No images, a wrong option, or outputs that are no images.
+        UserError: No images, a wrong option, or outputs that are not images.
     """
     options = TranslationOptions(batch_size, half, fit, tile, seed, label)
     if n < 1:

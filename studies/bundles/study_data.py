@@ -37,7 +37,7 @@ class StudyData:
     def calibration(self, name: str) -> Callable[[], Iterator[tuple[Tensor, ...]]]:
         """Return what gives batches of a generator's training inputs, on the CPU, as its own code takes them.
 
-        When called it raises UserError if the data is not at hand.
+        When called it raises UserError if the data is not available.
         """
 
         def inputs() -> Iterator[tuple[Tensor, ...]]:
@@ -68,7 +68,7 @@ class StudyData:
         return RealInputs(("test input of the study", "test inputs of the study"), read)
 
     def measure(self, name: str) -> Callable[[Generate], list[Measurement]]:
-        """Return what gives the quality of a callable in a generator's place; nothing if the data is not at hand.
+        """Return what gives the quality of a callable in a generator's place; nothing if the data is not available.
 
         The callable takes and gives the values of the generator's own code.
         """
@@ -97,7 +97,7 @@ class StudyData:
             return (Measurement.absent(self.outcome.metric, "1", " ".join(str(error).split())[:300]),)
 
     def _open(self) -> OpenedStudy | str:
-        """Return the study's live part, or why it is not at hand."""
+        """Return the study's live part, or why it is not available."""
         if self._opened is None:
             try:
                 self._opened = open_recorded(self.outcome, self.folder)

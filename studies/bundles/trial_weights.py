@@ -48,7 +48,7 @@ def open_recorded(outcome: Outcome, folder: StudyFolder, device: str = "") -> Op
 
     Raises:
         ArtifactError: The study has no teacher yet.
-        UserError: Data, network or weights are not at hand.
+        UserError: Data, network or weights are not available.
     """
     made = (outcome.study.attributes.get(TEACHER) or {}).get("sha256")
     given_alone = outcome.config.teacher and not made  # as after a forecast, before any training
@@ -157,7 +157,7 @@ class OwnWeights:
 
         Args:
             trial: The trial whose network it is.
-            measured: The study's data was at hand.
+            measured: The study's data was available.
         """
         known = "measured anew" if measured else "not measured, because the study's data is not at hand"
         return (

@@ -62,8 +62,8 @@ def verify_bundle(path: str | Path, catalog_only: bool = False, input_dir: str |
 
     Args:
         path: The bundle's folder.
-        catalog_only: Run nobody's code: of a generator that is not in ganprune's catalog the exported files alone are
-            run, on the example that is stored in the bundle.
+        catalog_only: Run no code of others: of a generator that is not in ganprune's catalog the exported files alone
+            are run, on the example that is stored in the bundle.
         input_dir: An image, or a folder of inputs as `run_bundle` takes it: files are compared on the first ones, too.
 
     Returns:
@@ -71,7 +71,7 @@ def verify_bundle(path: str | Path, catalog_only: bool = False, input_dir: str |
         because an earlier check failed is failed too, and says so.
 
     Raises:
-        BundleError: `path` is no bundle at all.
+        BundleError: `path` is not a bundle at all.
         UserError: The folder has no inputs of this generator.
     """
     folder = Path(path).expanduser()

@@ -359,7 +359,7 @@ def verify(
 
 
 def _no_code(bundle: Path, code: bool | None) -> bool:
-    """Return True if a bundle must not run code of its own: one of the Hub, unless somebody says otherwise."""
+    """Return True if a bundle must not run code of its own: one of the Hub, unless the user allows it."""
     from ..integrations.hub.repository import from_hub
 
     return from_hub(bundle) if code is None else not code

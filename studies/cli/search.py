@@ -290,7 +290,7 @@ def told(wanted: Search, found: Preflight, console: Console) -> ResolvedStudy:
 
 
 def ask(estimate: Estimate, above: float, yes: bool) -> None:
-    """Ask before a long search if somebody can answer.
+    """Ask before a long search if a user can answer.
 
     Raises:
         typer.Exit: The answer is no; the exit code is 1.
@@ -419,7 +419,7 @@ def train_teacher(
 def check_early(config: StudyConfig) -> None:
     """Raise UserError for what can be seen without torch: an unknown network, data that are not there.
 
-    The same is checked again with the networks and the data at hand, if it can be said better there.
+    The same is checked again with the networks and the data available, if it can be said better there.
     """
     refusals = Refusals()
     refusals.passes(config.checked)

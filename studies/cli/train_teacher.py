@@ -23,11 +23,11 @@ from .progress import Display
 
 
 def train_to_file(options: Mapping[str, Any], out: Path, console: Console, own: Container[str]) -> list[str]:
-    """Trains a teacher; an interrupted run goes on when it is started again.
+    """Trains a teacher; an interrupted run continues when it is started again.
 
     Args:
         options: Fields of `StudyConfig` but name and budgets.
-        out: The generator's file; several generators and discriminators go beside it, by name.
+        out: The generator's file; several generators and discriminators go next to it, by name.
         console: For the display.
         own: Fields that a teacher depends on; one file serves a search, too, and what else it holds is not for here.
 

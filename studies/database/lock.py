@@ -56,7 +56,7 @@ def this_process() -> str:
 class FileLock:
     """A lock by flock on `<database>.<study>.lock`; the file names its holder.
 
-    Unlike in the package `filelock`, a refused driver is told the holder, and a forked child (a data loader) releases
+    Unlike in the package `filelock`, a refused driver learns the holder, and a forked child (a data loader) releases
     the lock at once, so that the lock ends with the driver.
 
     Raises:

@@ -40,7 +40,7 @@ class Store:
         url: The database's URL.
         folder: The study's files.
         lock: The study's lock, held.
-        max_attempts: Number of unfinished attempts after which a trial fails. Attempts that a clean stop handed back do
+        max_attempts: Number of unfinished attempts after which a trial fails. Attempts that a clean stop returned do
             not count.
 
     Attributes:

@@ -35,7 +35,7 @@ def takes_entries(inputs: InputSpec) -> bool:
 
 @dataclass(frozen=True)
 class EntryRun:
-    """One run over a folder with a subfolder per input; files of one entry have one name, whatever their suffixes.
+    """One run over a folder with a subfolder per input; files of one entry have one name, regardless of their suffixes.
 
     Attributes:
         generator: The generator.

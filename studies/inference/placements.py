@@ -47,7 +47,7 @@ class Placement:
     Attributes:
         size: Height and width of the input.
         source: The part of the picture that is taken: all of it, unless it is cropped.
-        inner: Where this part lies in the input, resized if the sizes differ; around it the picture is reflected.
+        inner: Where this part is in the input, resized if the sizes differ; around it the picture is reflected.
     """
 
     size: tuple[int, int]

@@ -80,7 +80,7 @@ class TranslationOptions:
         fit: Empty: each image at its own size. `crop`, `pad` or `stretch`: at the trained size. `tile`: at its own
             size, in tiles of the trained size.
         tile: Side of the tiles that larger images are computed in; 0: tiles only if memory asks for them.
-        seed: Of latents that are drawn beside images.
+        seed: Of latents that are drawn next to images.
         label: The class of all images, of a generator that takes one; None: each class in turn.
 
     Raises:
@@ -179,7 +179,7 @@ class Translation:
         """Translate all images.
 
         Raises:
-            UserError: No image can be read, or the outputs are no images.
+            UserError: No image can be read, or the outputs are not images.
             WorkFailed: The memory is too small.
         """
         drawn = drawn_inputs(self.generator.inputs, len(self.entries), self.options.seed, self.options.label)
@@ -237,7 +237,7 @@ class Translation:
 
     @cached_property
     def rule(self) -> SizeRule:
-        """The sizes that the generator runs at; found by trying, so only if somebody asks."""
+        """The sizes that the generator runs at; found by trying, so only on demand."""
         return find_size_rule(self.generator.generate, self.generator.inputs)
 
     def _entries(self) -> list[_Entry]:
@@ -276,7 +276,7 @@ class Translation:
         ]
 
     def _joined(self, folders: Sequence[Path], found: Sequence[Sequence[Path]]) -> Iterator[tuple[Path, ...]]:
-        """Yield the files of all inputs that have the same name, whatever their suffixes."""
+        """Yield the files of all inputs that have the same name, regardless of their suffixes."""
         by_input = [
             {path.relative_to(folder).with_suffix(""): path for path in files}
             for folder, files in zip(folders, found, strict=True)
@@ -461,7 +461,7 @@ def input_tensor(
 
 
 def _images(folder: Path, out: Path) -> list[Path]:
-    """Return the pictures below a folder that are no earlier outputs of this run."""
+    """Return the pictures below a folder that are not earlier outputs of this run."""
     if not folder.is_dir():
         return []
     paths = [picture.path for picture in PictureTree(folder, repeats=True).pictures]

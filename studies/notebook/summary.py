@@ -32,7 +32,7 @@ def line_of(record: StudyRecord) -> str:
 
 
 def _unbroken(text: str) -> str:
-    """Return a cell whose short text is not broken into lines: a number stays beside its interval."""
+    """Return a cell whose short text is not broken into lines: a number stays next to its interval."""
     return escape(text).replace(" ", "&nbsp;") if len(text) <= SHORT else escape(text)
 
 

@@ -38,7 +38,7 @@ def widths_of(sizes: Mapping[str, int], given: Mapping[str, int]) -> dict[str, i
         given: Name or shell pattern of groups -> channels; the last pattern that matches a group counts.
 
     Raises:
-        UserError: A pattern matches no group, or a width is no whole number between 1 and the group's channels.
+        UserError: A pattern matches no group, or a width is not a whole number between 1 and the group's channels.
     """
     found = dict(sizes)
     for pattern, width in given.items():

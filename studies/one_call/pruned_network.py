@@ -136,11 +136,11 @@ def prune(
             removal, and the cut network is refitted to the outputs of every layer.
         settings: Settings of the method, by name.
         ratios: For `widths`: shell pattern of groups -> width relative to the others; 1 for groups without one.
-        widths: For `widths`, in the place of ratios: shell pattern of groups -> channels; others stay whole.
+        widths: For `widths`, instead of ratios: shell pattern of groups -> channels; others stay whole.
         multiple: Widths are multiples of this, or full.
         convention: `exact` or `published`: the meaning of MACs and percentages.
         seed: Seed of all random numbers.
-        check: First cut the network to random plans and compare outputs and costs; groups that break are left whole.
+        check: First cut the network to random plans and compare outputs and costs; groups that break are not pruned.
 
     Raises:
         UserError: The network cannot be traced or has nothing to prune, the budget cannot be met, or an argument is

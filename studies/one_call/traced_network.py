@@ -29,8 +29,8 @@ class TracedNetwork:
         name: Its class, for messages.
         network: A copy in eval mode on the CPU.
         examples: The inputs that it was traced with.
-        groups: Its channel groups, less those that are left whole.
-        pinned: Groups that could be cut and are left whole -> the reason.
+        groups: Its channel groups, less those that are not pruned.
+        pinned: Groups that could be cut and are not pruned -> the reason.
         prices: Costs of its plans.
     """
 
@@ -51,11 +51,11 @@ def trace(
         model: Any network of which `torch.export` can make a graph.
         example_inputs: Its inputs, in a form that `Examples.of` reads.
         keep: Shell patterns of groups, and of modules whose output channels all stay.
-        costs: Names of costs that are priced beside MACs, parameters and bytes.
-        check: Cut the network to random plans and compare outputs and costs; groups that break are left whole.
+        costs: Names of costs that are priced in addition to MACs, parameters and bytes.
+        check: Cut the network to random plans and compare outputs and costs; groups that break are not pruned.
 
     Raises:
-        UserError: It is no network, does not run on the inputs, or cannot be traced; or a pattern matches nothing.
+        UserError: It is not a network, does not run on the inputs, or cannot be traced; or a pattern matches nothing.
     """
     if not isinstance(model, nn.Module):
         raise UserError(

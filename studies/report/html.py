@@ -1,7 +1,7 @@
 """One HTML file that tells what a study did and found; it needs no network and no other file.
 
-The page is the template `page.html.jinja` beside this file, which escapes whatever it shows, with the style and the
-script beside it. The script reads the study's data as JSON, and sets every text as text. The page's content security
+The page is the template `page.html.jinja` next to this file, which escapes all values, with the style and the
+script next to it. The script reads the study's data as JSON, and sets every text as text. The page's content security
 policy names the hash of this script, so that no other one runs, and lets nothing be loaded but pictures in the page.
 """
 

@@ -54,7 +54,7 @@ def picture_grid(
     titles: Sequence[str] = ()
     for found in network_pictures(outcome, artifacts_root, shown, rows, device):
         titles = found.titles
-        grid += [*found.beside, found.teacher, *found.trials.values()]
+        grid += [*found.references, found.teacher, *found.trials.values()]
     return draw_grid(grid, titles)
 
 
@@ -65,14 +65,14 @@ class NetworkPictures:
     Attributes:
         network: The generator.
         titles: Of the rows, if they are classes.
-        beside: Inputs, targets, ...
+        references: Inputs, targets, ...
         teacher: Those of the dense teacher.
         trials: By number.
     """
 
     network: str
     titles: Sequence[str]
-    beside: Sequence[Column]
+    references: Sequence[Column]
     teacher: Column
     trials: Mapping[int, Column]
 

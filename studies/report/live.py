@@ -122,7 +122,7 @@ class LiveServer(ThreadingHTTPServer):
         port: 0 takes one that is free.
 
     Raises:
-        UserError: The port is no port, or taken, or not allowed.
+        UserError: The port is not a port, or taken, or not allowed.
     """
 
     daemon_threads = True
@@ -149,7 +149,7 @@ def serve(page: LivePage, port: int, on_ready: Callable[[str], None]) -> None:
     """Serve a page until Ctrl-C.
 
     Args:
-        page: The page; made once before anything is served, so that what is wrong with the study is told at once.
+        page: The page; made once before anything is served, so that an error in the study is reported at once.
         port: 0 takes one that is free.
         on_ready: Called with the address.
     """

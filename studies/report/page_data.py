@@ -132,7 +132,7 @@ class StripView:
     Attributes:
         subject: `input`, `target`, ..., `teacher`, or a trial's number.
         network: The generator.
-        step: Steps that were done; 0 beside the outputs.
+        step: Steps that were done; 0 for the outputs.
         last: It is the end of its training.
         rows: Pictures below each other.
         width, height: Of the strip, in pixels.

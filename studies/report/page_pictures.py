@@ -82,7 +82,7 @@ def page_pictures(outcome: Outcome, artifacts_root: Path) -> PagePictures:
     titles = {}
     for each in made:
         titles[each.network] = tuple(each.titles)
-        parts = [(column.label, column) for column in each.beside]
+        parts = [(column.label, column) for column in each.references]
         parts += [(TEACHER, each.teacher), *((str(number), column) for number, column in each.trials.items())]
         for subject, column in parts:
             content = encoded(column.images, PAGE_PICTURE_BYTES)

@@ -50,8 +50,8 @@ def write_new(kind: str, name: str, folder: Path) -> NewFiles:
         folder: The folder.
 
     Raises:
-        UserError: The kind is unknown, the name is no name for a module or that of an installed one, or a file of its
-            name exists.
+        UserError: The kind is unknown, the name is not a name for a module or that of an installed one, or a file of
+            its name exists.
         OSError: The folder cannot be written to.
     """
     if kind not in STARTERS:

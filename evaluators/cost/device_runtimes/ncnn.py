@@ -1,4 +1,4 @@
-"""ncnn as a runtime: `.param` files, with `.bin` beside them, on the CPU."""
+"""ncnn as a runtime: `.param` files, with `.bin` next to them, on the CPU."""
 
 from __future__ import annotations
 

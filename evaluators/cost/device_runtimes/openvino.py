@@ -20,7 +20,7 @@ class OpenVinoSession:
     """A model, compiled for the CPU.
 
     Args:
-        path: The `.xml` file, its `.bin` beside it.
+        path: The `.xml` file, its `.bin` next to it.
         dtype: Data type of the arithmetic. Without it OpenVINO takes a smaller one if the processor has it.
         threads: Threads on the CPU.
 

@@ -1,4 +1,4 @@
-"""Classes of pictures by their folders, `cat/ dog/`, beside or below the folders of the splits."""
+"""Classes of pictures by their folders, `cat/ dog/`, next to or below the folders of the splits."""
 
 from __future__ import annotations
 

@@ -128,7 +128,7 @@ class RoleFolders:
 
 
 def has_targets(root: Path) -> bool:
-    """Return True if a folder contains targets, and pictures of another role beside them."""
+    """Return True if a folder contains targets, and pictures of another role next to them."""
     tree = PictureTree(root, (TARGET,), wanted=is_read)
     return 0 < len(tree.of_domain(TARGET)) < len(tree.pictures)
 

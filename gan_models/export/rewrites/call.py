@@ -12,7 +12,7 @@ from torch import Tensor, fx, nn
 
 @dataclass(frozen=True)
 class Replacement:
-    """The calls that stand in the place of one.
+    """The calls that replace one.
 
     Attributes:
         target: A module that is called; an operator; or a tensor, the call's constant result.
@@ -59,7 +59,7 @@ class Call:
         return found
 
     def constant(self, value: Any) -> Tensor | None:
-        """Return the tensor that a node stands for; None if it is computed of the inputs, or is no node."""
+        """Return the tensor that a node stands for; None if it is computed of the inputs, or is not a node."""
         if not (isinstance(value, fx.Node) and value.op == "get_attr"):
             return None
         found: Any = self.network

@@ -1,4 +1,4 @@
-"""A rewrite: other operators in the place of one call in a traced network, with the same outputs. Imports no torch."""
+"""A rewrite: other operators instead of one call in a traced network, with the same outputs. Imports no torch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Rewrite:
     """One row of the rewrites.
 
     Attributes:
-        rewriter: A function that returns what stands in the place of a call, or None to leave it; or its name,
+        rewriter: A function that returns what replaces a call, or None to leave it; or its name,
             `package.module:function`.
         title: The change for people.
         operators: The operators that it is given; empty for every one.

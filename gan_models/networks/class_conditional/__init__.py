@@ -1,1 +1,1 @@
-"""Generators that are told a class: conditional BatchNorm, embeddings of their own or shared."""
+"""Generators that receive a class: conditional BatchNorm, embeddings of their own or shared."""

@@ -1,6 +1,6 @@
 """Conditional DCGAN for 32x32 images, as it is trained on MNIST and its likes, with the layer names of its common code.
 
-The latent and the one-hot label each become a 4x4 map by a transposed convolution; both go on together through
+The latent and the one-hot label each become a 4x4 map by a transposed convolution; both continue together through
 transposed convolutions 4x4 of stride 2, with BatchNorm and ReLU behind all but the last.
 """
 

@@ -2,7 +2,7 @@
 
 cGAN-SNGAN (Miyato and Koyama 2018) is SNGAN's generator with conditional BatchNorm in its blocks, embeddings per norm.
 BigGAN (Brock et al. 2019) has spectral norm, one embedding that all norms share, a part of the latent for each block
-beside it, and self-attention; published BigGANs are larger, for images from 128x128 on.
+next to it, and self-attention; published BigGANs are larger, for images from 128x128 on.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ConditionalResnet(nn.Module):
         latent: Length of the latent.
         classes: How many there are.
         shared: Length of the embedding that all norms share; 0: each has its own of the label.
-        split_latent: The first part of the latent makes the map, the others go to a block each, beside the embedding.
+        split_latent: The first part of the latent makes the map, the others go to a block each, next to the embedding.
         attention: Self-attention at 16x16.
         spectral: Spectral norm of all layers but the embeddings.
         output_channels: Channels of the image.

@@ -2,8 +2,8 @@
 
 Narrower than CartoonGAN's: conv 7x7; two stride-2 convs; four inverted residual blocks (1x1 to twice the width,
 depthwise 3x3, 1x1) between plain convs; two bilinear enlargements; conv 7x7, conv 1x1, tanh. Convolutions reflect at
-the borders and have no bias but for the depthwise ones. Behind each is a norm over all channels of an image (GroupNorm
-of one group).
+the borders and have no bias except for the depthwise ones. Behind each is a norm over all channels of an image
+(GroupNorm of one group).
 """
 
 from __future__ import annotations

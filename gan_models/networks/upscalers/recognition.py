@@ -1,4 +1,4 @@
-"""A checkpoint whose network is told by its content: one of the catalog, or one that the package spandrel knows.
+"""A checkpoint whose network is recognized by its content: one of the catalog, or one that the package spandrel knows.
 
 Nothing of the file is run: tensors are read as any checkpoint's are, and spandrel is given them in memory.
 """
@@ -111,7 +111,7 @@ def _plain_arguments(file: Path, name: str, model: str, network: nn.Module) -> d
     """Return the arguments that a network is built again from, as a record holds them.
 
     Raises:
-        UserError: There are none, they are no plain values, or they give another network.
+        UserError: There are none, they are not plain values, or they give another network.
     """
     module, _, attribute = model.partition(":")
     try:

@@ -1,1 +1,1 @@
-"""Tasks whose generators are told a class: labels beside latents."""
+"""Tasks whose generators receive a class: labels in addition to latents."""

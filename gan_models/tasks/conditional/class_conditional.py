@@ -147,7 +147,7 @@ class ClassConditionalTask(UnconditionalTask):
         return {**filled, "judges_labels": _takes_two(network)}
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
-        """One discriminator, "G"; its builder is told the number of classes."""
+        """One discriminator, "G"; its builder receives the number of classes."""
         settings = self.settings
         return build_discriminators(
             self.generator_names, settings.discriminator, settings.channels, seed, settings.label.classes

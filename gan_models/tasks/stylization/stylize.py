@@ -43,8 +43,8 @@ class StylizeSettings:
         adversarial: "lsgan" (AnimeGAN), "vanilla" (CartoonGAN) or "hinge".
         weight_adversarial: weight of the adversarial term.
         weight_content: weight of the relative difference of an encoder's maps of output and photograph.
-        weight_edges: weight of drawings with smoothed edges beside the outputs, both of which D tells from drawings; 0:
-            none are made.
+        weight_edges: weight of drawings with smoothed edges relative to that of the outputs, both of which D tells from
+            drawings; 0: none are made.
         weight_gram: weight of the relative difference of the maps' Gram matrices, of output and gray drawing.
         weight_color: weight of the difference of colors, of output and photograph.
         channels: channels of the images.
@@ -187,7 +187,7 @@ class StylizeTask(ImageTranslation, SingleGenerator):
     def discriminator_loss(
         self, outputs: Mapping[str, Tensor], discriminators: Mapping[str, Network], batch: Batch
     ) -> Tensor:
-        """Return half of D's real and fake terms; smoothed drawings weigh `weight_edges` beside an output's 1."""
+        """Return half of D's real and fake terms; smoothed drawings weigh `weight_edges`, an output 1."""
         judge, mode, weight = discriminators["G"], self.settings.adversarial, self.settings.weight_edges
         drawings = batch[DRAWINGS]
         real = judge(drawings)

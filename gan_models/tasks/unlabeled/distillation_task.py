@@ -62,8 +62,8 @@ class DistillationSettings:
 class DistillationTask(SingleGenerator):
     """A student that learns from its teacher's outputs for unlabeled inputs alone.
 
-    G's loss is weight_l1 * |G(x) - teacher(x)|, beside the recipe's distillation. Batches: {"input" (N, C, H, W),
-    "step" ()} of images, {"entry" (N,), "step" ()} if all inputs are drawn.
+    G's loss is weight_l1 * |G(x) - teacher(x)|, in addition to the recipe's distillation. Batches: {"input" (N, C, H,
+    W), "step" ()} of images, {"entry" (N,), "step" ()} if all inputs are drawn.
 
     Attributes:
         teacher: Returns the teacher's outputs for a generator's inputs; a study sets it. None: there is no teacher yet.

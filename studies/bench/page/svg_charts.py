@@ -114,7 +114,7 @@ def step_chart(lines: Sequence[StepLine], label: str, x_title: str, y_title: str
 
     Args:
         lines: In the order of the legend.
-        label: Is read by a screen reader in the place of the chart.
+        label: Is read by a screen reader instead of the chart.
         x_title: Title of the places.
         y_title: Title of the values.
         percent: Places are costs as shares, shown as percents; else they are numbers of trials.
@@ -185,7 +185,7 @@ def interval_chart(rows: Sequence[IntervalRow], label: str, title: str, even: fl
 
     Args:
         rows: From above.
-        label: Is read by a screen reader in the place of the chart.
+        label: Is read by a screen reader instead of the chart.
         title: Of the values.
         even: Value of no difference.
     """

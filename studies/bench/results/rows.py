@@ -46,7 +46,7 @@ class BenchRow:
         widths: Channels by group, in order.
         failed: Reason for a failure or stop.
         study, version, data, weights: Name of the study, version of ganprune, and hashes of data and weights.
-        macs_exact, macs_published, params, bytes: Counts of the network, whatever the objective is.
+        macs_exact, macs_published, params, bytes: Counts of the network, regardless of the objective.
         settings: Of the method, as JSON.
         metrics: Every metric by name on that split, as JSON.
     """

@@ -169,7 +169,7 @@ def measured(options: ProfilingOptions, console: Console) -> tuple[LatencyProfil
 
 
 class Progress:
-    """A line now and then where nobody watches a bar.
+    """A line from time to time if there is no progress bar.
 
     Args:
         console: Where to write.

@@ -1,4 +1,4 @@
-"""The command `rerun`: a trial trained again, beside its record. Imports no torch by itself."""
+"""The command `rerun`: a trial trained again, compared with its record. Imports no torch by itself."""
 
 from __future__ import annotations
 

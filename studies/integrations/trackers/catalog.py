@@ -1,6 +1,6 @@
 """The trackers by name. Imports none of them, and no torch.
 
-Another package adds a row by an entry point of the group `ganprune.trackers`; a row of one's own may be named by path.
+Another package adds a row by an entry point of the group `ganprune.trackers`; your own row may be named by path.
 """
 
 from __future__ import annotations

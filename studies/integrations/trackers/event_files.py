@@ -41,7 +41,7 @@ class EventFiles:
         return found | {tag.removesuffix(_TEXT): events.Tensors(tag)[-1].step for tag in texts}
 
     def write(self, run: TrackedRun) -> None:
-        """Append what is new to the run's events; its parameters stand beside its results when it ended."""
+        """Append what is new to the run's events; its parameters are written with its results when it ended."""
         if not (run.curves or run.pictures or run.note):
             return
         with SummaryWriter(str(self.folder / run.name)) as writer:

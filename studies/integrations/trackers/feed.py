@@ -1,4 +1,4 @@
-"""The feed of trackers: what the record says of a search, sent beside it. A tracker that fails stops nothing."""
+"""The feed of trackers: the record of a search, sent while it runs. A tracker that fails stops nothing."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class Feed:
     Args:
         names: Rows of the table of trackers.
         store: The study's record.
-        on_event: The next listener; it is told the feed's notes, too.
+        on_event: The next listener; it receives the feed's notes, too.
     """
 
     def __init__(self, names: Sequence[str], store: Store, on_event: Listener) -> None:
@@ -186,7 +186,7 @@ class Feed:
 
     @contextmanager
     def _kept_from_the_search(self) -> Iterator[None]:
-        """Note the first run that cannot be made, and go on: what is shown elsewhere ends no search."""
+        """Note the first run that cannot be made, and continue: what is shown elsewhere ends no search."""
         try:
             yield
         except Exception as error:
@@ -210,7 +210,7 @@ def tracked(names: Sequence[str], store: Store, on_event: Listener) -> Iterator[
     """Give a listener that feeds trackers and tells another one; trackers end with the block.
 
     Args:
-        names: Rows of the table of trackers; none: the other listener alone is told.
+        names: Rows of the table of trackers; none: only the other listener receives events.
         store: The study's record, with its teacher.
         on_event: The other listener.
     """
