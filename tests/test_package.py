@@ -1,6 +1,8 @@
 """The package as users install it: a wheel in a bare environment, away from the checkout."""
 
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("ganprune", "search", "spaces", "evaluators", "gan_models", "studies")
-FILES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE")
+FILES = ("setup.py", "setup.cfg", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +38,21 @@ def sources() -> set[str]:
                 inside = path.relative_to(ROOT).as_posix()
                 found.add(inside if folder == "ganprune" else f"ganprune/{inside}")
     return found
+
+
+def test_links_of_the_description_are_absolute_or_text():
+    """A package index has no files of the repository: links name its address, or are text if none is known."""
+    build = runpy.run_path(str(ROOT / "setup.py"))
+    page = "![plot](docs/a.png) [data](docs/data.md#pairs), [site](https://example.org) and [below](#glossary)"
+    given = build["index_description"](page, "https://host/o/r")
+    assert given == (
+        "![plot](https://host/o/r/raw/main/docs/a.png) [data](https://host/o/r/blob/main/docs/data.md#pairs), "
+        "[site](https://example.org) and [below](#glossary)"
+    )
+    assert build["index_description"](page, "") == " data, [site](https://example.org) and [below](#glossary)"
+    readme = build["index_description"]((ROOT / "README.md").read_text(encoding="utf-8"), "https://host/o/r")
+    assert not re.search(r"\]\((?!https?:|#)", readme)
+    assert build["addresses"]("") == {}
 
 
 @pytest.mark.long

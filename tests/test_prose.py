@@ -14,7 +14,7 @@ from .source_tree import FOLDERS, ROOT
 
 PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
-    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    for path in [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 }
 MAX_MEAN_WORDS = 25  # per sentence of a page
 TO_REWRITE: set[str] = set()  # pages whose sentences are still longer or worn
