@@ -43,6 +43,9 @@ def commands(text: str = README) -> list[list[str]]:
     return [shlex.split(line) for block in blocks("sh", text) for line in block.splitlines() if line.strip()]
 
 
+SCRIPTS = {name: blocks("bash", text) for name, text in PAGES.items() if blocks("bash", text)}  # for other machines
+
+
 SMALL_TEACHER = {"ngf": 8, "n_blocks": 2}
 FIRST = "start.md"  # whose studies, bundles and files the other pages use
 WITH_COMMANDS = [
@@ -230,6 +233,17 @@ def test_every_command_says_what_it_does(name: str):
         assert "".join(text.split()) in shown, f"{name} {parameter.name}: {text!r}"
     assert len(command.help.split()) > 2
     assert "".join(command.help.split()) in shown
+
+
+@pytest.mark.parametrize("page", SCRIPTS)
+def test_scripts_for_other_machines_are_bash_with_our_commands_and_options(page: str):
+    """A script that cannot run here has no syntax error, and each of its `ganprune` lines has known options."""
+    for script in SCRIPTS[page]:
+        assert subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True).stderr == ""
+        lines = re.findall(r"\bganprune (\w[^#&>;\n]*)", script.replace("\\\n", " "))
+        for name, *words in map(shlex.split, lines):
+            known = {option for one in COMMANDS[name].params for option in one.opts}
+            assert {word for word in words if word.startswith("--")} <= known, name
 
 
 def test_the_methods_of_the_readme_are_those_of_the_catalog():
