@@ -342,7 +342,7 @@ class StudyConfig(
             return InputSpec.read(self.input_shape)
         if self.model not in NETWORKS:
             raise UserError(
-                f"{self.model} is no generator: use one of {', '.join(NETWORKS)}, or one of your own with --input-shape"
+                f"{self.model} is not a generator: use one of {', '.join(NETWORKS)}, or your own with --input-shape"
             )
         return NETWORKS[self.model].inputs_for(self.model_args).at_size(self.size or 0)
 

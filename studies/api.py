@@ -153,7 +153,9 @@ class Search:
     def _given(self) -> dict[str, Any]:
         """The values of a configuration that were given."""
         if not isinstance(self.budget, str | list | tuple):
-            raise UserError(f"budget is no text: got {self.budget!r}; expected one such as '25%', or a list of several")
+            raise UserError(
+                f"budget is not text: got {self.budget!r}; expected one such as '25%', or a list of several"
+            )
         budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
         named = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
         return with_names({**self.options, **named})

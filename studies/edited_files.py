@@ -28,8 +28,9 @@ def edited_note(study: str, origins: Mapping[str, str], copies: Path) -> str:
     rest = f" and {counted(len(edited) - MOST_NAMED, 'other')}" if len(edited) > MOST_NAMED else ""
     changed, theirs = ("was", "its copy") if len(edited) == 1 else ("were", "its copies")
     return (
-        f"{', '.join(edited[:MOST_NAMED])}{rest} {changed} edited since this study began, which goes on with {theirs}. "
-        f"To search with the edited code, give the options of the first search and another name: --study {study}-2"
+        f"{', '.join(edited[:MOST_NAMED])}{rest} {changed} edited since this study began, which continues with "
+        f"{theirs}. To search with the edited code, give the options of the first search and another name: "
+        f"--study {study}-2"
     )
 
 

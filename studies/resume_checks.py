@@ -120,7 +120,7 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
     if changes and not accept:
         raise StudyChanged(
             f"study {store.folder.study!r} was made with another {', another '.join(map(str, changes))}; "
-            "put it back, or go on with --accept-changes (the record will say so)"
+            "put it back, or continue with --accept-changes (the record will say so)"
         )
     if changes:
         entry = {"trials": len(store.records()), "changes": {c.name: [c.recorded, c.found] for c in changes}}

@@ -158,7 +158,7 @@ def measure_latency(
                 busy = seen.reason(Limits())
                 return Timing(1000 * median, 1000 * max(median, p90), len(times), inner, attempt + 1, busy)
     raise MachineBusy(
-        f"the machine was busy: {reason}, in each of {effort.tries} attempts; end what runs beside and try again"
+        f"the machine was busy: {reason}, in each of {effort.tries} attempts; end other programs and try again"
     )
 
 

@@ -89,7 +89,7 @@ METRICS: OpenTable[MetricSpec] = OpenTable(
         "class_distances": MetricSpec(
             ".class_distances:ClassDistances",
             "features",
-            note="kernel distance of features per class, of generators that are told one",
+            note="kernel distance of features per class, of generators with a class input",
             takes=("class_label",),
             with_inputs=True,
         ),

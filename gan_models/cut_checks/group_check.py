@@ -53,7 +53,7 @@ class GroupCheck:
     @property
     def text(self) -> str:
         """The result as one line."""
-        left = f"; left whole: {', '.join(self.pinned)}" if self.pinned else ""
+        left = f"; not pruned: {', '.join(self.pinned)}" if self.pinned else ""
         return (
             f"{len(self.plans)} random plans cut and gated differ by {self.difference:.2g} of the largest output at "
             f"most, in {self.precision.text}{left}"

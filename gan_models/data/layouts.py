@@ -78,7 +78,7 @@ class SplitFolder:
         if names := sorted(filter(may_be_held_out, folders)):
             notes.append(
                 f"also trained on: pictures in {', '.join(names[:5])}{', ...' * (len(names) > 5)}, whose names may "
-                f"mean another split, but differ from those beside them. If they are held out, rename the folder to "
+                f"mean another split, but differ from those next to them. If they are held out, rename the folder to "
                 f"test"
             )
         copies = [pair for domain in self.domains for pair in self._copies(trained[domain], domain)]

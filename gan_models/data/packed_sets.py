@@ -117,7 +117,7 @@ def _idx(path: Path, axes: int) -> np.ndarray:
     whole = bool(shape) and len(data) - start == int(np.prod(shape, dtype=np.int64))
     if data[:4] != bytes((0, 0, _IDX_BYTES, axes)) or not whole:
         raise UserError(
-            f"{path} is no IDX file of bytes with {axes} {'axis' if axes == 1 else 'axes'}: got {len(data)} bytes that "
-            f"begin with {data[:4].hex() or 'nothing'}; expected 0000080{axes} and one byte per value"
+            f"{path} is not an IDX file of bytes with {axes} {'axis' if axes == 1 else 'axes'}: got {len(data)} bytes "
+            f"that begin with {data[:4].hex() or 'nothing'}; expected 0000080{axes} and one byte per value"
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape).copy()

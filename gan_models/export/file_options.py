@@ -68,7 +68,7 @@ class FileOptions:
         if input_size:
             match = re.fullmatch(r"(\d+)(?:x(\d+))?", input_size.strip())
             if match is None:
-                raise UserError(f"--input-size is no size: got {input_size}; expected pixels. Try 256 or 256x512")
+                raise UserError(f"--input-size is not a size: got {input_size}; expected pixels. Try 256 or 256x512")
             size = (int(match[1]), int(match[2] or match[1]))
         drop = None
         if largest_drop:
@@ -77,6 +77,6 @@ class FileOptions:
                 drop = inf if text == "none" else float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
             except ValueError:
                 raise UserError(
-                    f"--largest-drop is no share: got {largest_drop}; expected a share, or none. Try 5%"
+                    f"--largest-drop is not a share: got {largest_drop}; expected a share, or none. Try 5%"
                 ) from None
         return cls(size, opset, drop, license, uint8=uint8)

@@ -90,7 +90,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
             if dynamic and not all(x.type.tensor_type.shape.dim[0].dim_param for x in content.graph.input):
                 raise NotWritable(
                     f"{job.network} cannot be written as ONNX for batches of any size: its forward fixes "
-                    "the size. Try x.shape[0] in the place of len(x)"
+                    "the size. Try x.shape[0] instead of len(x)"
                 )
             without_origin(content)
             if any(job.strides):

@@ -114,7 +114,7 @@ def _batches(job: ExportJob) -> list[Arrays]:
     try:
         given: Iterable[tuple[Any, ...]] = [] if job.calibration is None else islice(job.calibration(), N_BATCHES)
         batches = [tuple(file_input(x[:n]).numpy() for x in batch) for batch in given]
-    except UserError:  # the study's data is not at hand: nothing is fitted to it here, values are looked at
+    except UserError:  # the study's data is not available: nothing is fitted to it here, values are looked at
         batches = []
     sizes = [x.shape[1:] for x in job.inputs]
     if not job.strides and any([x.shape[1:] for x in batch] != sizes for batch in batches):

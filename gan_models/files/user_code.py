@@ -332,7 +332,7 @@ def _missing(project: Project, name: str) -> str:
         return f"{name!r}, which does not exist: searched for {file} in {place}; expected a file. Try putting it there"
     places = ", ".join(map(str, project.searched)) or "no folder, because it is in an installed package"
     return (
-        f"{name!r}, which is neither installed nor beside it: searched for {file} in {places}; expected an installed "
+        f"{name!r}, which is neither installed nor next to it: searched for {file} in {places}; expected an installed "
         f"package, or a file there. Try {install}"
     )
 

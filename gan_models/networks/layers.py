@@ -34,7 +34,7 @@ def check_added(input_channels: object, output_channels: object) -> None:
     check_count("output_channels", output_channels)
     if input_channels not in (1, output_channels):
         raise UserError(
-            f"the enlarged input is added to the output: got input_channels={input_channels} beside "
+            f"the enlarged input is added to the output: got input_channels={input_channels} and "
             f"output_channels={output_channels}; expected input_channels={output_channels}, or 1"
         )
 

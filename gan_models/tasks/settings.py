@@ -50,4 +50,4 @@ def check_weights(settings: object, *names: str) -> None:
     for name in names:
         value = getattr(settings, name)
         if not 0 <= value < float("inf"):
-            raise UserError(f"{name}={value} is no weight; use a number of at least 0")
+            raise UserError(f"{name}={value} is not a weight; use a number of at least 0")

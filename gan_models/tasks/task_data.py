@@ -51,7 +51,7 @@ def detect_task(source: str, kinds: Collection[str] = (), seed: int = 0) -> str:
     if root.is_file():
         kind, cure = root.suffix or "no suffix", "to unpack it"
         if is_picture_name(root.name):
-            kind, cure = "one image", "the folder that it lies in"
+            kind, cure = "one image", "the folder that it is in"
         raise UserError(f"data {source} is a file: got {kind}; {expected_layouts()}. Try {cure}")
     left_out = PictureTree(root).left_out
     counts = ", ".join(f"{n} {reason}" for reason, n in sorted(left_out.items()) if n)

@@ -55,9 +55,9 @@ class UnconditionalSettings:
     def __post_init__(self) -> None:
         check_adversarial(self.adversarial)
         if self.latent < 1:
-            raise UserError(f"latent={self.latent} is no length; use 1 or more")
+            raise UserError(f"latent={self.latent} is not a length; use 1 or more")
         if len(self.latent_size) not in (0, 2) or any(size < 1 for size in self.latent_size):
-            raise UserError(f"latent_size={list(self.latent_size)} is no height and width; leave it out for vectors")
+            raise UserError(f"latent_size={list(self.latent_size)} is not a height and width; leave it out for vectors")
 
     @property
     def spec(self) -> InputSpec:

@@ -68,7 +68,7 @@ class UnpairedSettings:
         check_adversarial(self.adversarial)
         check_weights(self, "weight_cycle", "weight_identity")
         if self.pool < 0:
-            raise UserError(f"pool={self.pool} is no number of images; use 0 (none) or more")
+            raise UserError(f"pool={self.pool} is not a number of images; use 0 (none) or more")
         if self.directions not in (DIRECTIONS, ("AtoB",), ("BtoA",)):
             raise UserError(f"directions {self.directions} are not possible; use AtoB, BtoA or AtoB and BtoA")
 
@@ -104,7 +104,7 @@ def _are_pairs(files: Mapping[str, Sequence[Path]], folder: SplitFolder, split: 
         f"{domain} lacks {', '.join(each[:5])}{', ...' * (len(each) > 5)}" for domain, each in lacking.items() if each
     ]
     raise UserError(
-        f"test images of {folder.root} are no pairs: got {len(files['A'])} of A and {len(files['B'])} of B, "
+        f"test images of {folder.root} are not pairs: got {len(files['A'])} of A and {len(files['B'])} of B, "
         f"{' and '.join(parts) or 'some of one name'}; expected the same names, each once. Try leaving out "
         "--task-setting paired_test"
     )

@@ -41,7 +41,7 @@ class Why(Enum):
     )
     NOT_CHOSEN = ("left out by --prune", "give --prune a pattern that matches it")
     CHOSEN_TO_STAY = ("kept by --keep {pattern!r}", "take the pattern out of --keep")
-    LEFT_WHOLE = ("left whole by the study", "start a study with other --prune and --keep patterns")
+    LEFT_WHOLE = ("not pruned by the study", "start a study with other --prune and --keep patterns")
     ALL_TIED = (
         "has channels that all go together",
         "see the calls that read them: a slice at an odd place, a roll, or a sum of unequal parts ties each to the "

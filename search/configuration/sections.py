@@ -419,7 +419,7 @@ class TrainingOptions:
                 "Number of strided layers of the PatchGAN discriminator.",
                 "by image size",
                 acts_if=Condition(
-                    lambda f: f.judge_takes("n_layers"), "the discriminator is no PatchGAN of any number of layers"
+                    lambda f: f.judge_takes("n_layers"), "the discriminator is not a PatchGAN of any number of layers"
                 ),
             ),
         ),

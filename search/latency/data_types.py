@@ -84,7 +84,7 @@ def chosen_dtypes(asked: Sequence[str], runtime: str, command: str = "") -> tupl
     floats = [dtype for dtype in dict.fromkeys(asked) if dtype != INT8]
     if len(floats) > 1:
         raise UserError(
-            f"--dtype names two floats: got {','.join(asked)}; expected one, and int8 beside it if whole networks are "
-            f"measured in 8 bits, too. Try --dtype {floats[0]},int8, and another profile for {floats[1]}"
+            f"--dtype names two floats: got {','.join(asked)}; expected one, and int8 if networks are measured in 8 "
+            f"bits, too. Try --dtype {floats[0]},int8, and another profile for {floats[1]}"
         )
     return (floats or [INT8])[0], INT8 in asked and bool(floats)

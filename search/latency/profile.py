@@ -242,7 +242,7 @@ def read_profile(path: str | Path, sha256: str = "") -> LatencyProfile:
     """
     data = read_json(Path(path).expanduser())
     if data is None:
-        raise NoProfile(f"{path} is no latency profile; {CURE}, with --out FILE")
+        raise NoProfile(f"{path} is not a latency profile; {CURE}, with --out FILE")
     profile = LatencyProfile.from_json(data)
     if sha256 and profile.sha256() != sha256:
         raise NoProfile(f"{path} is not the latency profile that this study was made with; put it back")

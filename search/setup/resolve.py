@@ -184,7 +184,7 @@ def _broken_groups(
         found = checked[groups.names]
         pinned |= {f"{start}{group}": reason for group, reason in found.pinned.items()}
     for found in checked.values():
-        notes += [f"{group} is left whole: {reason}" for group, reason in found.pinned.items()]
+        notes += [f"{group} is not pruned: {reason}" for group, reason in found.pinned.items()]
         if found.precision.refused:
             notes.append(f"{config.model}: cut and gated networks are compared in {found.precision.text}")
         if not found.groups.groups:

@@ -291,7 +291,9 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the bundle's manifest. Raises BundleError."""
     data = read_json(folder / MANIFEST)
     if data is None:
-        raise BundleError(f"{folder} is no bundle: it has no readable {MANIFEST}; give a folder of `ganprune export`")
+        raise BundleError(
+            f"{folder} is not a bundle: it has no readable {MANIFEST}; give a folder of `ganprune export`"
+        )
     try:
         manifest = from_json(Manifest, data, str(folder / MANIFEST))
     except UserError as error:
@@ -347,7 +349,7 @@ def _neighbors(folder: Path) -> list[Path]:
         return copied_files(folder / SOURCE)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleError(
-            f"{folder}: the files beside {SOURCE} are incomplete: {one_line(error)}; export it again"
+            f"{folder}: the files next to {SOURCE} are incomplete: {one_line(error)}; export it again"
         ) from error
 
 

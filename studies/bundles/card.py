@@ -154,7 +154,7 @@ class FormatReport:
         if self.absent or self.difference is None or not self.computes_another:
             return lines
         if not self.measurements:
-            return [*lines, "its quality was not measured: the study's data is not at hand"]
+            return [*lines, "its quality was not measured: the study's data is not available"]
         other = next((o for o in others.values() if o is not self and o.measurements), None)
         beside = f", {other.file} {other.measurements[0].value:.4g}" if other else ""
         first = self.measurements[0]

@@ -335,7 +335,7 @@ def check_format(
     if report.absent:
         return report.line()
     if not (folder / report.file).is_file():
-        raise UserError(f"the card speaks of {report.file}, and there is none; export it again")
+        raise UserError(f"the card names {report.file}, and there is none; export it again")
     exporter = EXPORTERS.find(name)
     again = _checked(
         folder, model, inputs, exporter, (), report.size, real, PixelForm(inputs, bounds) if report.uint8 else None

@@ -131,8 +131,8 @@ def refit_line(name: str, done: Reconstruction) -> str:
         return f"{name} was cut and not refitted: {done.why}"
     return (
         f"{name} was refitted to its teacher after the cut, {done.refitted} of {len(done.layers)} weights in closed "
-        f"form on {counted(n, 'training input')}: error of its outputs on {done.unseen} of them that nothing was "
-        f"fitted to {done.before:.3g}, then {done.after:.3g}, relative to their variance"
+        f"form on {counted(n, 'training input')}: error of its outputs on {done.unseen} of them that no fit "
+        f"used {done.before:.3g}, then {done.after:.3g}, relative to their variance"
     )
 
 

@@ -159,7 +159,7 @@ class OwnWeights:
             trial: The trial whose network it is.
             measured: The study's data was available.
         """
-        known = "measured anew" if measured else "not measured, because the study's data is not at hand"
+        known = "measured anew" if measured else "not measured, because the study's data is not available"
         return (
             f"the weights are those of {self.path.name}, trained elsewhere from the network of trial {trial}; its "
             f"quality was {known}, and what the study recorded of the trial does not hold for them"

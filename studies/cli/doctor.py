@@ -61,7 +61,7 @@ def examine(storage: str) -> list[Finding]:
     checks: tuple[tuple[str, Callable[[], tuple[bool, str, str]]], ...] = (
         ("processor", _processor),
         ("GPU", _gpu),
-        ("torchvision beside torch", _torchvision),
+        ("torchvision with torch", _torchvision),
         ("Inception weights", _inception),
         ("database", lambda: _database(storage)),
         ("disk", _disk),

@@ -154,11 +154,11 @@ def print_inspection(found: dict[str, Any], console: Console, layers: bool = Tru
     if "check" in found:
         console.print(f"checked: {found['check']['text']}; costs of all are as counted", highlight=False, markup=False)
         for name, row in found["check"]["pinned"].items():
-            console.print(f"{name} is left whole: {row['reason']}", highlight=False, markup=False)
+            console.print(f"{name} is not pruned: {row['reason']}", highlight=False, markup=False)
     whole = [row for row in found["modules"] if not row["prunable"]]
     if whole:
         kept = Table(
-            "module", "kind", "why its channels stay", "what to change", title="left whole", title_justify="left"
+            "module", "kind", "why its channels stay", "what to change", title="not pruned", title_justify="left"
         )
         for row in whole:
             kept.add_row(row["module"], row["kind"], row["reason"], row["change"])

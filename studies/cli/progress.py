@@ -126,8 +126,8 @@ class Display:
         # the engine allows for half as many failures as the study has trials
         enough = 2 * (len(failed) + 1)
         raise TooManyFailed(
-            f"too many trials failed ({len(failed)} of {len(record.trials)}); the last, {last}. Mend the cause, then "
-            f"`ganprune resume {record.name} --trials {enough}` (or more) goes on"
+            f"too many trials failed ({len(failed)} of {len(record.trials)}); the last, {last}. Repair the cause, then "
+            f"`ganprune resume {record.name} --trials {enough}` (or more) continues"
         )
 
     def _end_of_trial(self, event: TrialFinished) -> None:

@@ -305,7 +305,7 @@ def export(
     if (trial is not None) + (best_under is not None) + front + (plan is not None) != 1:
         raise UserError("say what to export, one of: --trial N, --best-under 15%, --front, --plan P3 --untrained")
     if untrained and plan is None:
-        raise UserError("--untrained is for a plan: got a trial, which is trained; expected --plan P3 beside it")
+        raise UserError("--untrained is for a plan: got a trial, which is trained; expected --plan P3, too")
     if plan is not None and weights:
         raise UserError(f"--weights are those of one trial: got --plan {plan}; expected one trial. Try --trial N")
     if front and weights:

@@ -51,7 +51,7 @@ def parse_url(url: str) -> URL:
             parsed.get_dialect()  # raises an error for an unknown driver, as in postgresql+psycopgg://
     except (ArgumentError, ValueError):
         raise WrongStorage(
-            f"{_without_password(url)!r} is no database URL; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
+            f"{_without_password(url)!r} is not a database URL; give sqlite:///FILE or postgresql+psycopg://USER@HOST/NAME"
         ) from None
     if kind == "sqlite":
         if not parsed.database or parsed.database == ":memory:":

@@ -319,7 +319,7 @@ def _half_made(storage: RDBStorage, url: str, study: str) -> Any:
     )
     if not (half_made and ours):
         raise UserError(
-            f"study {study!r} exists in {shown(url)}; `ganprune resume {study}` goes on with it, "
+            f"study {study!r} exists in {shown(url)}; `ganprune resume {study}` continues it, "
             f"`ganprune delete {study}` removes it, --study names another"
         )
     return existing

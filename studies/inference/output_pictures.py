@@ -69,7 +69,7 @@ def to_picture(image: Tensor, bounds: tuple[float, float] = RANGES["image"]) -> 
         UserError: Another shape, or values that are not finite.
     """
     if image.dim() != 3 or len(image) not in CHANNELS:
-        raise UserError(f"outputs of shape {tuple(image.shape)} are no images of 1 to 4 channels")
+        raise UserError(f"outputs of shape {tuple(image.shape)} are not images of 1 to 4 channels")
     pixels = _unit(image, bounds).mul(255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     return Image.fromarray(pixels[:, :, 0] if len(image) == 1 else pixels)
 

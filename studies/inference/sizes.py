@@ -85,7 +85,7 @@ def find_size_rule(generate: Generate, inputs: InputSpec) -> SizeRule:
     height, width = trained
     shape = generate(*inputs.examples(1)).shape
     if len(shape) != 4:
-        return SizeRule((height, width), 0, 0, Fraction(1), f"its output {tuple(shape)} is no image")
+        return SizeRule((height, width), 0, 0, Fraction(1), f"its output {tuple(shape)} is not an image")
     scale = Fraction(shape[2], height).limit_denominator(LARGEST_DENOMINATOR)
     reason = ""
     for stride in _strides(height, width):

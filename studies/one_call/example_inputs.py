@@ -118,7 +118,7 @@ def _fitting(tensors: tuple[Any, ...], examples: Examples, batch: Any) -> tuple[
     if [shape if shape is None else shape[:1] for shape in found] != channels:
         raise UserError(
             f"calibration inputs do not fit the network: got {_shapes(found) or _kind(batch)}; expected "
-            f"{_shapes(expected)} beside the batch axis, as the example inputs. Try batches of the network's inputs"
+            f"{_shapes(expected)} after the batch axis, as the example inputs. Try batches of the network's inputs"
         )
     return tuple(x.detach().cpu() for x in tensors)
 

@@ -89,7 +89,7 @@ class Inspection:
         return (
             Table(("cost of one input", "dense", "smallest plan"), costs),
             Table(("group", "channels", "carried by", "MACs at half"), groups),
-            Table(("left whole", "why", "what to change"), whole),
+            Table(("not pruned", "why", "what to change"), whole),
         )
 
     def __repr__(self) -> str:

@@ -245,7 +245,7 @@ def _costs(traced: TracedNetwork, result: MethodResult) -> dict[str, CostChange]
 
 
 def _notes(traced: TracedNetwork, spec: MethodSpec, refitted: Reconstruction | None) -> list[str]:
-    notes = [f"{name} is left whole: {reason.text}" for name, reason in traced.pinned.items()]
+    notes = [f"{name} is not pruned: {reason.text}" for name, reason in traced.pinned.items()]
     if refitted is None:
         if spec.refits:
             notes.append(

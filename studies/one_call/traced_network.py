@@ -59,7 +59,8 @@ def trace(
     """
     if not isinstance(model, nn.Module):
         raise UserError(
-            f"the model is no network: got {type(model).__name__}; expected a torch.nn.Module. Try to call its builder"
+            f"the model is not a network: got {type(model).__name__}; expected a torch.nn.Module. Try to call its "
+            "builder"
         )
     examples, name = Examples.of(example_inputs), type(model).__name__
     network = copy_network(model).cpu().eval()

@@ -62,7 +62,7 @@ def read_plan(text: str, study: str, scored: tuple[PlanScore, ...]) -> GivenPlan
     try:
         content: Any = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"plan cannot be read: got {path}, which is no JSON; expected {_FORMS}") from error
+        raise UserError(f"plan cannot be read: got {path}, which is not JSON; expected {_FORMS}") from error
     return _of_file(content, path, wanted)
 
 

@@ -129,7 +129,7 @@ class LiveServer(ThreadingHTTPServer):
 
     def __init__(self, page: LivePage, port: int = PORT) -> None:
         if not 0 <= port <= HIGHEST_PORT:
-            raise UserError(f"--port is no port: got {port}; expected 0 to {HIGHEST_PORT}. Try --port {PORT}")
+            raise UserError(f"--port is not a port: got {port}; expected 0 to {HIGHEST_PORT}. Try --port {PORT}")
         self.page = page
         try:
             super().__init__((HOST, port), _Handler)

@@ -40,5 +40,5 @@ def check_failures(record: StudyRecord, folder: Path) -> None:
     raise EveryTrialFailed(
         f"every trial of study {record.name!r} failed: got {len(trials)} failures, the commonest reason{each}: "
         f"{textwrap.shorten(reason, LONGEST_REASON)}; the files of trial {first} are in {folder / str(first)}, and its "
-        f"traceback is {trace}. Mend the cause, then try `ganprune resume {record.name} --trials {more}`"
+        f"traceback is {trace}. Repair the cause, then try `ganprune resume {record.name} --trials {more}`"
     )

@@ -58,7 +58,7 @@ def test_each_kind_of_file_is_named_once_it_was_edited(config, tmp_path):
         before = file.read_text()
         file.write_text(f"{before}# edited\n")
         note = edited_note("k", origins, copies)
-        assert note.startswith(f"{name} was edited since this study began, which goes on with its copy"), name
+        assert note.startswith(f"{name} was edited since this study began, which continues with its copy"), name
         assert note.endswith("--study k-2")
         assert "\n" not in note
         file.write_text(before)

@@ -124,7 +124,7 @@ def _network(path: Path, dtype: str, threads: int) -> Any:
         setattr(net.opt, name, dtype == "float16")
     # Text that is no graph ends the process inside ncnn; the magic number is the first line of every one.
     if path.read_text(encoding="utf-8", errors="replace").split("\n", 1)[0].strip() != "7767517":
-        raise ValueError("it is no graph of ncnn")
+        raise ValueError("it is not a graph of ncnn")
     if net.load_param(str(path)) or net.load_model(str(path.with_suffix(WEIGHTS))):
         raise ValueError("its graph or its weights cannot be loaded")
     return net

@@ -76,12 +76,12 @@ GPU = (
     Rule("falls back", SAMPLED, "sampling between pixels becomes gathers of integers", GPU_PARSER),
     Rule(
         "slow", ("conv2d", "conv_transpose2d"),
-        f"channels lie in slices of {GPU_CHANNELS}: a number between costs as much as the next multiple", GPU_DOCS,
+        f"channels are in slices of {GPU_CHANNELS}: a number between costs as much as the next multiple", GPU_DOCS,
         _odd_channels,
     ),
     Rule(
         "slow", ("conv2d", "linear"),
-        "the GPU computes an 8-bit file in floating point, so it is no faster than a float file", GPU_DOCS,
+        "the GPU computes an 8-bit file in floating point, so it is not faster than a float file", GPU_DOCS,
         dtypes=("int8",),
     ),
 )  # fmt: skip

@@ -18,7 +18,7 @@ RULES = (
     ),
     Rule(
         "slow", ("conv2d", "conv_transpose2d"),
-        "weights that depend on the input are no constants, which older versions require", OPERATORS,
+        "weights that depend on the input are not constants, which older versions require", OPERATORS,
         lambda call: is_computed(call, "weight"),
     ),
     Rule("slow", ("instance_norm",), "versions 10 run it slower than 8.6 did", SLOW_NORM),

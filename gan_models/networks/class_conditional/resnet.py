@@ -78,7 +78,7 @@ class ConditionalResnet(nn.Module):
         parts = 1 + N_BLOCKS
         if split_latent and (not shared or latent % parts):
             raise UserError(
-                f"split_latent goes beside a shared embedding, in {parts} parts: got shared={shared}, latent={latent}; "
+                f"split_latent needs a shared embedding, in {parts} parts: got shared={shared}, latent={latent}; "
                 f"expected shared above 0 and a latent that is a multiple of {parts}"
             )
         self.part = latent // parts if split_latent else latent

@@ -9,7 +9,7 @@ from ...run_options import default_storage
 
 CODE = 130  # exit code after Ctrl-C, as in shells
 AGAIN = "run the command again"
-SAME = "the same command goes on from all that is done"
+SAME = "the same command continues from all that is done"
 
 
 @contextmanager
@@ -33,4 +33,4 @@ def resume_command(study: str, storage: str) -> str:
         storage: Its database, which the advice includes unless it is the default.
     """
     place = "" if storage == default_storage() else f" --storage '{storage}'"
-    return f"`ganprune resume {study}{place}` goes on from all that is done"
+    return f"`ganprune resume {study}{place}` continues from all that is done"

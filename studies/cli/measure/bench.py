@@ -253,7 +253,7 @@ def _show(made: Bench, files: ResultFiles, as_json: bool) -> None:
     if comparison.missing:
         raise WorkFailed(
             f"{counted(len(comparison.missing), 'cell has', 'cells have')} no result: {comparison.missing[0]}; the "
-            "same command goes on, and --retry-failed runs failed ones anew"
+            "same command continues, and --retry-failed runs failed ones anew"
         )
 
 

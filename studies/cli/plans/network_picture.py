@@ -67,7 +67,7 @@ def draw_network(
     dense = ", ".join(describe(float(form.predict(form.sizes, cost)), cost) for cost in COLORS)
     whole = counted(len(groups.unpruned), "module")
     figure.suptitle(
-        f"{model} at input {inputs}: {dense}; {counted(n, 'group')}, {whole} left whole", fontsize=10, x=0.01, ha="left"
+        f"{model} at input {inputs}: {dense}; {counted(n, 'group')}, {whole} not pruned", fontsize=10, x=0.01, ha="left"
     )
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": "ganprune"})

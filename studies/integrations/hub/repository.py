@@ -82,7 +82,7 @@ def local_bundle(bundle: str | Path) -> Path:
     for file in read_manifest(folder).files:
         if Path(file).is_absolute() or ".." in Path(file).parts:
             raise UserError(
-                f"{SCHEME}{reference.name} is no bundle: its manifest names {file!r}, outside of its folder"
+                f"{SCHEME}{reference.name} is not a bundle: its manifest names {file!r}, outside of its folder"
             )
         if fetch(file).parent != (folder / file).parent:  # the branch moved on between two files
             raise WorkFailed(f"{SCHEME}{reference.name} changed while it was fetched; run the command again")

@@ -119,7 +119,7 @@ class Sender:
         """Note the first failure; the run is tried once more at the end, and what is known of it is asked again."""
         with self._changed:
             if not self._failed:
-                self.notes.append(f"tracker {self.name} failed, and the search goes on without it: {one_line(error)}")
+                self.notes.append(f"tracker {self.name} failed, and the search continues without it: {one_line(error)}")
                 if run is not None and not self._ends:
                     self._waiting.setdefault(run.name, run)
             self._failed = True

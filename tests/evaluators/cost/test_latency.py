@@ -97,7 +97,7 @@ def test_a_busy_machine_is_waited_for_and_then_named():
     timing = measure_latency(lambda: None, effort, lambda call, n: 0.5 * n, quiet_after(2), slept.append)
     assert (timing.median_ms, timing.p90_ms, timing.n, timing.tries) == (500.0, 500.0, 3, 3)
     assert slept == [1.0, 2.0]
-    with pytest.raises(MachineBusy, match="in each of 3 attempts; end what runs beside"):
+    with pytest.raises(MachineBusy, match="in each of 3 attempts; end other programs"):
         measure_latency(lambda: None, effort, lambda call, n: 0.5 * n, quiet_after(3), slept.append)
 
 

@@ -70,7 +70,7 @@ def test_classes_are_called_as_the_set_calls_them(tmp_path):
     ("damage", "why"),
     [
         (lambda f: (f / "t10k-images-idx3-ubyte").unlink(), "lacks a file of MNIST's format: got no t10k-images"),
-        (lambda f: (f / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03abc"), "is no IDX file of bytes with 3"),
+        (lambda f: (f / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x03abc"), "is not an IDX file of bytes with 3"),
         (lambda f: (f / "t10k-images-idx3-ubyte").write_bytes(b""), "begin with nothing"),
         (lambda f: written(f, n=19) and (f / "train-images-idx3-ubyte").write_bytes(
             struct.pack(">4i", 0x803, 18, 28, 28) + bytes(18 * 784)), "got 19; expected 18"),

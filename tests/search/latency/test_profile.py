@@ -79,7 +79,7 @@ def test_a_profile_is_plain_json_both_ways(profile, tmp_path):
     assert read_profile(tmp_path / "p.json", profile.sha256()) == profile
     with pytest.raises(NoProfile, match="not the latency profile that this study was made with"):
         read_profile(tmp_path / "p.json", replace(profile, multiple=2).sha256())
-    with pytest.raises(NoProfile, match="no latency profile; run `ganprune profile-device"):
+    with pytest.raises(NoProfile, match="not a latency profile; run `ganprune profile-device"):
         read_profile(tmp_path / "none.json")
     broken = profile.to_json()
     del broken["whole"]["fit"]

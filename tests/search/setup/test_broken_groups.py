@@ -47,7 +47,7 @@ def test_a_broken_group_is_left_whole_with_its_line_and_a_note(nets):
     study, parts = resolve(StudyConfig(model=f"{nets}:picky", **SETTINGS), sharing=lambda kind: 1)
     assert study.groups.names == ("a",)
     assert "nets.py:13: y = y if y.is_meta else y * y.shape[1]" in study.groups.whole["b"]
-    assert any(note.startswith("b is left whole: ") for note in study.notes)
+    assert any(note.startswith("b is not pruned: ") for note in study.notes)
     for like in (None, parts):
         opened = OpenedStudy(study, like=like)
         assert opened.groups.names == ("a",)

@@ -152,4 +152,4 @@ def test_check_pins_what_breaks_and_names_the_line(tmp_path, monkeypatch, capsys
     assert "net.py:10" in found["check"]["pinned"]["b"]["reason"]
     assert found["check"]["difference"] < found["check"]["tolerance"] == 1e-6
     assert call(monkeypatch, *asked, "--check") == 0
-    assert "b is left whole: " in capsys.readouterr().out
+    assert "b is not pruned: " in capsys.readouterr().out

@@ -136,7 +136,7 @@ BAD = {
     "teacher a pickle": (["--teacher", "evil.pth"], 2, "must run code to load"),
     "storage": (["--storage", "postgresql://u:secret@127.0.0.1:1/x"], 1, "u:***@127.0.0.1"),
     "storage kind": (["--storage", "mysql://u:secret@h/x"], 2, "not supported"),
-    "storage driver": (["--storage", "postgresql+psycopgg://u:secret@h/x"], 2, "is no database URL"),
+    "storage driver": (["--storage", "postgresql+psycopgg://u:secret@h/x"], 2, "is not a database URL"),
     "storage folder": (["--storage", "sqlite:///nodir/x.db"], 2, "nodir does not exist; make it first"),
     "storage no database": (["--storage", "sqlite:///text.db"], 1, "file is not a database"),
     "artifacts": (["--artifacts", "s4://bucket/x"], 2, "artifacts at 's4://bucket/x/search': Protocol not known"),
@@ -172,7 +172,7 @@ def test_names_that_exist_and_names_that_do_not(place, monkeypatch, capsys):
     assert call(monkeypatch, "search", *tiny) == 0
     capsys.readouterr()
     assert call(monkeypatch, "search", *tiny) == 2
-    assert "`ganprune resume search` goes on with it" in capsys.readouterr().err
+    assert "`ganprune resume search` continues it" in capsys.readouterr().err
     assert call(monkeypatch, "pareto", "other") == 2
     assert "no study 'other'" in capsys.readouterr().err
     assert call(monkeypatch, "export", "search", "--trial", 7) == 2
@@ -262,7 +262,7 @@ def test_doctor_says_what_is_there(place, monkeypatch, capsys):
     assert call(monkeypatch, "doctor", "--json") == 0
     open_table._entry_points.cache_clear()
     found = {finding["name"]: finding for finding in json.loads(capsys.readouterr().out)}
-    assert found["torchvision beside torch"]["ok"]
+    assert found["torchvision with torch"]["ok"]
     assert not found["Inception weights"]["ok"]
     assert "--inception-weights" in found["Inception weights"]["cure"]
     assert not found["package second"]["ok"]
@@ -392,7 +392,7 @@ def test_a_search_whose_trials_fail_exits_1_with_their_reasons(place, monkeypatc
         (line,) = [line for line in captured.err.splitlines() if line.startswith("error: ")]
         assert "too many trials failed (5 of 6); the last, trials 3, 4: " in line
         assert "no more memory, narrow; trial 5: " in line
-        assert "no more memory, wide. Mend the cause, then `ganprune resume search --trials 12`" in line
+        assert "no more memory, wide. Repair the cause, then `ganprune resume search --trials 12`" in line
         return captured.out
 
     with monkeypatch.context() as patched:

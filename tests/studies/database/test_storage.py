@@ -82,9 +82,9 @@ def test_no_queued_trial_is_handed_out_twice(url):
     [
         ("sqlite://", "give a file: sqlite:///FILE"),
         ("sqlite:///:memory:", "give a file: sqlite:///FILE"),
-        ("studies.db", "is no database URL"),
+        ("studies.db", "is not a database URL"),
         (f"mysql://u:{SECRET}@h/x", "'mysql' databases are not supported"),
-        (f"postgresql://u:{SECRET}@:a:/x", "is no database URL"),
+        (f"postgresql://u:{SECRET}@:a:/x", "is not a database URL"),
         (
             f"postgresql://u:{SECRET}@127.0.0.1:1/x",
             r"cannot open postgresql\+psycopg://u:\*\*\*@127.0.0.1:1/x: .*refused",

@@ -150,7 +150,7 @@ def test_a_tracker_that_fails_is_noted_once_and_the_others_go_on(store, monkeypa
             listener(TrialStarted(0, "uniform", 1.0, 1))
     notes = [event.note for event in events if isinstance(event, Noted)]
     failed = [note for note in notes if "failed" in note]
-    assert failed == ["tracker broken failed, and the search goes on without it: ConnectionError: the server is gone"]
+    assert failed == ["tracker broken failed, and the search continues without it: ConnectionError: the server is gone"]
     assert Broken.calls == 2
     assert {"teacher", *(f"trial-{number:04d}" for number in range(7))} <= set(written)
 

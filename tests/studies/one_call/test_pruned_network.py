@@ -149,7 +149,7 @@ class Fails(nn.Module):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"model": 3}, "the model is no network: got int; expected a torch.nn.Module"),
+        ({"model": 3}, "the model is not a network: got int; expected a torch.nn.Module"),
         ({"model": Fails()}, "does not run on the example inputs of 1x3x16x16: got RuntimeError: no such size"),
         ({"model": nn.Conv2d(3, 3, 1)}, "Conv2d has nothing to prune"),
         ({"example_inputs": "image"}, "example inputs are not understood: got str; expected a tensor"),

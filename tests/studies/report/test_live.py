@@ -124,7 +124,7 @@ def test_bad_ports_are_refused_in_one_line():
     """A port that is none, and one that is taken."""
     page = LivePage(lambda: STUDY, Path("/nowhere"))
     for port in (-1, 65536, 10**9):
-        with pytest.raises(UserError, match=rf"--port is no port: got {port}; expected 0 to 65535"):
+        with pytest.raises(UserError, match=rf"--port is not a port: got {port}; expected 0 to 65535"):
             LiveServer(page, port)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -77,7 +77,7 @@ def test_inputs_follow_from_the_arguments():
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        ({"latent": 81}, "split_latent goes beside a shared embedding, in 4 parts: got shared=128, latent=81"),
+        ({"latent": 81}, "split_latent needs a shared embedding, in 4 parts: got shared=128, latent=81"),
         ({"shared": 0}, "expected shared above 0"),
         ({"classes": 0}, "classes=0 must be a whole number"),
         ({"attention": 1}, "attention=1 must be true or false"),

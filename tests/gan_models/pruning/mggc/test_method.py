@@ -171,7 +171,7 @@ class _Looping(nn.Module):
 
 def test_a_discriminator_that_cannot_be_followed_stays_whole_and_this_is_recorded():
     job = mggc_job()
-    for judge, reason in ((_Looping(), "left whole"), (nn.Conv2d(6, 1, 3), "it has no channel group")):
+    for judge, reason in ((_Looping(), "not pruned"), (nn.Conv2d(6, 1, 3), "it has no channel group")):
         pruned = Mggc().prune(changed(job, discriminators=nn.ModuleDict({"G": judge})))
         assert reason in pruned.record["discriminator"]
         assert pruned.discriminators is None
