@@ -22,6 +22,22 @@ def cost_exponent() -> Any:
     )
 
 
+def ranking(use: str, default: str = "auto") -> Any:
+    """Return the field of the ranking of channels within a group; its annotation is that of `RankingSettings.ranking`.
+
+    Args:
+        use: The start of its note: the use of the ranking.
+        default: The method's default; docs/measurements.md compares rankings.
+    """
+    return setting(
+        default,
+        choices=("auto", "l1", "l2", "schur", "gauss_newton"),
+        searched=False,
+        note=f"{use} the norm of their weights (l1, l2), or the loss without them: after the others are refitted "
+        "(schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
+    )
+
+
 def restart() -> Any:
     """Return the field for the restart after a method that trains; its annotation is `Restart`."""
     return setting(
@@ -37,12 +53,7 @@ def restart() -> Any:
 class RankingSettings:
     """Settings of methods that take widths from the search space."""
 
-    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = setting(
-        "auto",
-        searched=False,
-        note="keep channels by the norm of their weights (l1, l2), or by the loss without them: after the others are "
-        "refitted (schur), or before (gauss_newton); auto: schur with calibration inputs, else l1",
-    )
+    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = ranking("keep channels by")
     refit: bool = setting(
         True, searched=False, note="refit the cut to the teacher on the calibration inputs, if there are any"
     )

@@ -22,7 +22,7 @@ from ..training import loop
 from ..training.loop import Phase
 from ..training.recipe import TrainRecord
 from .method import Pruned, PruneJob, Target, TrainingContext
-from .ranking import Scores, check_feasible, cost_of, plan_within_target
+from .ranking import Scores, check_feasible, cost_of, plan_within_target, ranking_macs
 
 
 class PruningPhase(Phase, Protocol):
@@ -112,6 +112,7 @@ class TrainedMethod(ABC):
             again = restarted(job.model, job.groups, plan, model, job.calibration, self.restart(job))
             model = again.model
         done = None if again is None else again.reconstruction
+        scoring = 0 if again is None else again.macs - (0 if done is None else done.macs)
         return Pruned(
             model,
             plan,
@@ -128,7 +129,7 @@ class TrainedMethod(ABC):
             reconstructions={} if done is None else {job.name: done},
             training_macs=run.macs,
             curves={job.name: run.curve},
-            calibration_macs=0 if again is None else again.macs - (0 if done is None else done.macs),
+            calibration_macs=ranking_macs(job) + scoring,
         )
 
 

@@ -38,6 +38,9 @@ CONTENDERS: OpenTable[Contender] = OpenTable(
             for name in ("uniform", "magnitude")
         },
         "coronet/random init": _of("coronet", init="random"),
+        # The ranking that is not the method's default.
+        **{f"{name}/schur": _of(name, ranking="schur") for name in ("coronet", "mggc")},
+        "slimming/l1": _of("slimming", ranking="l1"),
         "mggc/no feedback": _of("mggc", feedback=False),
         "mggc/whole discriminator": _of("mggc", prune_discriminator=False),
         "mggc/no density": _of("mggc", density="off"),

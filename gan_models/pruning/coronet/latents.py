@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...costs.cost_form import CostForm
 from ...groups.channel_groups import ChannelGroups
 from ..method import Target
-from ..ranking import Scores, channel_costs, cost_of, l1_scores, widths_at
+from ..ranking import Scores, channel_costs, cost_of, widths_at
 
 TAU = 5e-3  # a channel is dropped if its |latent| is below this (DHP)
 FLOOR = 4  # minimum number of channels per layer in DHP
@@ -34,16 +34,16 @@ def with_floor(form: CostForm, target: Target) -> Target:
 
 
 def teacher_magnitudes(
-    model: nn.Module, groups: ChannelGroups, target: Target, cost_exponent: float
+    scores: Scores, groups: ChannelGroups, target: Target, cost_exponent: float
 ) -> NDArray[np.float64]:
     """Return initial latents [N] in (0, 1]: ranks of the channels of all groups together, evenly spaced.
 
-    Channels are ranked by L1 norm over cost to a power, as in `magnitude`. Ranks are used because scores differ by only
-    tens of percent: a threshold that drops half of the channels would nearly drop the others. Original to ganprune.
+    Channels are ranked by their scores over cost to a power, as in `magnitude`. Ranks are used because L1 scores differ
+    by only tens of percent: a threshold that drops half of the channels would nearly drop the others. Original to
+    ganprune.
     """
     form = groups.form
     per_channel = channel_costs(form, target.exact_cost)
-    scores = l1_scores(model, groups)
     flat = np.concatenate(
         [scores[name] / max(cost, 1e-12) ** cost_exponent for name, cost in zip(form.names, per_channel, strict=True)]
     )

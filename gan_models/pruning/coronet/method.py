@@ -29,7 +29,7 @@ from ...tasks.task import Batch
 from ...training.recipe import TrainRecord
 from ...training.step import Networks, Trainer
 from ..method import PruneJob, Target, TrainingContext
-from ..ranking import cost_of
+from ..ranking import cost_of, ranked
 from ..sensitivity import pull_of
 from ..trained_method import TrainedMethod
 from .generated_network import GeneratedNetwork
@@ -71,7 +71,7 @@ class CoronetPhase:
         if random:
             self.hypernetwork.draw(seed)
         else:
-            start = teacher_magnitudes(model, job.groups, target, settings.cost_exponent)
+            start = teacher_magnitudes(ranked(job), job.groups, target, settings.cost_exponent)
             latents = torch.from_numpy(start).float()
             self.hypernetwork.copy_teacher(model, latents, settings.coupling, seed)
         self.network = GeneratedNetwork(model, job.groups, self.hypernetwork, target.floor, settings.gated)

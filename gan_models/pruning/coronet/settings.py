@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..baseline_settings import cost_exponent, restart
+from ..baseline_settings import cost_exponent, ranking, restart
 from ..settings import setting
 
 
@@ -33,4 +33,5 @@ class CoronetSettings:
     )
     gated: bool = setting(True, note="gate fallen channels off before the cut")
     cost_exponent: float = cost_exponent()
+    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = ranking("initial latents follow", "l1")
     restart: Literal["auto", "always", "never"] = restart()

@@ -25,7 +25,7 @@ from ...tasks.task import shown
 from ...tracing.graph.export import NotTraceable
 from ...training.recipe import TrainRecord
 from ..method import PruneJob, Target, TrainingContext
-from ..ranking import Scores, channel_costs, cost_of, l1_scores, plan_within_target
+from ..ranking import Scores, channel_costs, cost_of, l1_scores, plan_within_target, ranked
 from ..trained_method import TrainedMethod
 from .agents import OFFSET
 from .collaboration import Collaboration, Player, Stage
@@ -135,7 +135,7 @@ def _generator_player(job: PruneJob, stage: Stage) -> Player:
     priced = job.target.model or job.groups.form
     dense = float(priced.predict(job.groups.form.sizes, job.target.cost))
     share = min(1.0, job.target.value / dense)
-    prior = _prior(job.model, job.groups, job.proposal.settings.prior, cost)
+    prior = _prior(ranked(job), job.groups, job.proposal.settings.prior, cost)
     return Player(stage.teacher, job.groups, share, cost, job.target, prior)
 
 
@@ -150,15 +150,14 @@ def _discriminator_player(job: PruneJob, training: TrainingContext, stage: Stage
     try:
         groups = find_groups(copy_network(judge).cpu(), judged)
     except NotTraceable as error:
-        return None, f"left whole: {str(error).splitlines()[0]}"
+        return None, f"not pruned: {str(error).splitlines()[0]}"
     if not groups.groups:
         return None, "not pruned: it has no channel group"
     target = Target("macs", job.proposal.settings.discriminator_target * groups.form.dense(), floor=job.target.floor)
     target = _reachable(target, groups.form)
     share = target.value / groups.form.dense()
-    return Player(
-        stage.judge, groups, share, "macs", target, _prior(judge, groups, job.proposal.settings.prior, "macs")
-    ), ""
+    prior = _prior(l1_scores(judge, groups), groups, job.proposal.settings.prior, "macs")
+    return Player(stage.judge, groups, share, "macs", target, prior), ""
 
 
 def _reachable(target: Target, form: Any) -> Target:
@@ -166,14 +165,14 @@ def _reachable(target: Target, form: Any) -> Target:
     return replace(target, value=max(target.value, form.cheapest(target.cost, target.floor)))
 
 
-def _prior(model: nn.Module, groups: ChannelGroups, strength: float, cost: str) -> Tensor | None:
-    """Return strength times standardized log importance, L1 norm per cost, within 3 deviations [C]. Original."""
+def _prior(scores: Scores, groups: ChannelGroups, strength: float, cost: str) -> Tensor | None:
+    """Return strength times standardized log importance, score per cost, within 3 deviations [C]. Original."""
     if strength <= 0:
         return None
     per_channel = channel_costs(groups.form, cost)
     logs = [
-        np.log(np.maximum(scores, 1e-12)) - _COST_EXPONENT * np.log(max(price, 1e-12))
-        for scores, price in zip(l1_scores(model, groups).values(), per_channel, strict=True)
+        np.log(np.maximum(found, 1e-12)) - _COST_EXPONENT * np.log(max(price, 1e-12))
+        for found, price in zip(scores.values(), per_channel, strict=True)
     ]
     flat = np.concatenate(logs)
     median = np.median(flat)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..baseline_settings import restart
+from ..baseline_settings import ranking, restart
 from ..settings import setting
 
 
@@ -35,7 +35,7 @@ class MggcSettings:
     lr: float = setting(2e-3, low=5e-4, high=1e-2, log=True, note="learning rate of the agents")
     temperature: float = setting(0.4, low=0.2, high=1.0, log=True, note="temperature of the Gumbel-sigmoid")
     prior: float = setting(
-        0.7, low=0.0, high=1.5, note="weight of the L1 importance in the agents' initial logits; 0: off"
+        0.7, low=0.0, high=1.5, note="weight of the channels' importance in the agents' initial logits; 0: off"
     )
     weight_adversarial: float = setting(1.0, low=0.1, high=10.0, log=True, note="weight of the adversarial form")
     weight_kernel: float = setting(1.0, low=0.1, high=10.0, log=True, note="weight of the kernel form")
@@ -45,4 +45,5 @@ class MggcSettings:
     weight_cost: float = setting(
         1.0, low=0.1, high=10.0, log=True, note="initial weight of the cost, which then adapts to the target"
     )
+    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = ranking("initial logits follow", "l1")
     restart: Literal["auto", "always", "never"] = restart()

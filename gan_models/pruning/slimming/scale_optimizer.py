@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..method import PruneJob
-from ..ranking import l1_scores
+from ..ranking import ranked
 from ..sensitivity import pull_of
 from .settings import SlimmingSettings
 from .sparsity_control import Sparsity, cosine, shrunk, to_numpy, to_tensor
@@ -69,10 +69,12 @@ def shrinking(settings: SlimmingSettings, steps: int) -> Shrinking:
 def penalties(job: PruneJob, form: Shrinking) -> np.ndarray:
     """Return the weight [C], median 1, of each scale in the L1 norm before cost and sensitivity; all 1 as published.
 
-    One over a channel's importance (L1 norm of its weights) to a power: the adaptive lasso (Zou 2006), which drives
-    weak channels to zero first and leaves strong ones nearly unchanged.
+    One over a channel's score in the ranking to a power: the adaptive lasso (Zou 2006), which drives weak channels to
+    zero first and leaves strong ones nearly unchanged.
     """
-    scores = l1_scores(job.model, job.groups)
+    if form.importance_exponent == 0:
+        return np.ones(sum(job.groups.sizes.values()))
+    scores = ranked(job)
     importance = np.maximum(np.concatenate([scores[name] for name in job.groups.names]), 1e-3)
     weights = importance**-form.importance_exponent
     return weights / np.median(weights)

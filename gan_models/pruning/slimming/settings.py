@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..baseline_settings import restart
+from ..baseline_settings import ranking, restart
 from ..settings import setting
 
 
@@ -37,6 +37,7 @@ class SlimmingSettings:
     order: Literal["auto", "joint", "sequential"] = setting(
         "auto", note="quantize to 8 bits during pruning, or after it", searched=False
     )
+    ranking: Literal["auto", "l1", "l2", "schur", "gauss_newton"] = ranking("shrink weak channels faster, by")
     restart: Literal["auto", "always", "never"] = restart()
 
     @property

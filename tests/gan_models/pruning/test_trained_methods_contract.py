@@ -85,7 +85,7 @@ def test_compute_of_trained_methods_is_that_of_each_step_counted_by_itself(metho
 
 @pytest.mark.parametrize("method", TRAINED)
 def test_a_restart_is_the_teacher_cut_to_the_methods_plan_and_refitted(method: str):
-    """`always` goes on with that network and records both errors; without inputs it is refused before training."""
+    """`always` continues with that network and records both errors; without inputs it is refused before training."""
     given = job(method)
     always = replace(given.proposal.settings, restart="always")
     with pytest.raises(UserError, match=f"{method}.restart=always needs inputs for a refit: got no calibration images"):
@@ -100,6 +100,22 @@ def test_a_restart_is_the_teacher_cut_to_the_methods_plan_and_refitted(method: s
     assert said["restarted"]
     assert said["refitted_error"] == pytest.approx(other.error, rel=1e-3)
     assert pruned.calibration_macs > 0
+
+
+@pytest.mark.parametrize("method", TRAINED)
+def test_the_ranking_of_channels_is_a_setting_and_its_passes_are_charged(method: str):
+    """`schur` gives another plan than `l1`, counts its passes, and is refused without inputs; `l1` makes no pass."""
+    given = job(method)
+    calibration = Calibration(lambda: (torch.stack([entry["input"] for entry in given.training.data]),), 0)
+    found = {}
+    for ranking in ("l1", "schur"):
+        settings = replace(given.proposal.settings, ranking=ranking, restart="never")
+        found[ranking] = make_method(method).prune(changed(given, settings=settings, calibration=calibration))
+    assert found["l1"].plan != found["schur"].plan
+    assert found["l1"].calibration_macs == 0
+    assert found["schur"].calibration_macs > 0
+    with pytest.raises(UserError, match="ranking schur needs inputs"):
+        make_method(method).prune(changed(given, settings=settings))
 
 
 @pytest.mark.parametrize("method", TRAINED)

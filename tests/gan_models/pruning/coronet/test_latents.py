@@ -145,10 +145,10 @@ def test_the_floor_is_four_where_the_budget_allows_it_and_falls_no_further_than_
 
 
 def test_latents_start_in_the_order_of_the_teachers_channels(network):
-    """Within a group the order is that of the L1 scores; all ranks are there once, the highest is 1."""
+    """Within a group the order is that of the scores; all ranks are there once, the highest is 1."""
     model, groups = network
-    start = teacher_magnitudes(model, groups, Target("macs", 1.0), 0.05)
     scores = l1_scores(model, groups)
+    start = teacher_magnitudes(scores, groups, Target("macs", 1.0), 0.05)
     assert np.array_equal(np.sort(start), np.arange(1, len(start) + 1) / len(start))
     for name, size in groups.sizes.items():
         own = start[groups.offsets[name] :][:size]
