@@ -63,6 +63,7 @@ LATER = (
     "objective",
     "own_training",
     "maximizes",
+    "preset",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.
 FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")

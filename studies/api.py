@@ -29,6 +29,7 @@ from ..search.artifacts.remote import SHARED, is_url
 from ..search.artifacts.study_folder import StudyFolder
 from ..search.config import StudyConfig
 from ..search.configuration.object_names import with_names
+from ..search.configuration.presets.with_preset import with_preset
 from ..search.configuration.recognized_teacher import with_recognized
 from ..search.configuration.sections import SECTIONS
 from ..search.engine.engine import Engine
@@ -114,9 +115,9 @@ class Search:
 
     Attributes:
         model: Catalog name, `package.module:function` or `path.py:function`; empty if a teacher
-            `spandrel:FILE` says it; or the function that builds it.
+            `spandrel:FILE` or a preset says it; or the function that builds it.
         data: `builtin:shapes`, a folder, or data of your own: `path.py:name`, or the function, class or dataset.
-        budget: One budget or several; the first is the cost objective.
+        budget: One budget or several; the first is the cost objective. Empty if a preset says it.
         name: The study's name.
         options: Any other field of `StudyConfig`, by name. Functions, classes and objects that a module has a name for
             may replace names: `{"task": MyTask, "methods": [Mine], "own_training": fit}`.
@@ -147,7 +148,7 @@ class Search:
 
     def _config(self) -> StudyConfig:
         """Return the configuration as given; resolving checks it."""
-        return StudyConfig.from_json(with_recognized(self._given))
+        return StudyConfig.from_json(with_preset(with_recognized(self._given)))
 
     @property
     def _given(self) -> dict[str, Any]:
@@ -156,7 +157,7 @@ class Search:
             raise UserError(
                 f"budget is not text: got {self.budget!r}; expected one such as '25%', or a list of several"
             )
-        budgets = (self.budget,) if isinstance(self.budget, str) else tuple(self.budget)
+        budgets = (self.budget,) if self.budget and isinstance(self.budget, str) else tuple(self.budget)
         named = {"name": self.name, "model": self.model, "data": self.data, "budgets": budgets}
         return with_names({**self.options, **named})
 
@@ -212,7 +213,7 @@ class Search:
         """Return the configuration without the options that cannot be read: the others can be checked all the same."""
         given, found = dict[str, Any](), None
         with refusals.kept():
-            given = self._given
+            given = with_preset(self._given)
         least = {name: given[name] for name in (*NEEDED, "input_shape") if name in given}
         least["name"] = "search"  # until the name that was given has passed
         with refusals.kept():

@@ -31,12 +31,15 @@ from ganprune.gan_models.networks.catalog import DISCRIMINATORS, NETWORKS
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tracing.trace import RULES
+from ganprune.search.configuration.presets.catalog import PRESETS
+from ganprune.search.configuration.presets.with_preset import with_preset
 from ganprune.search.preparations.catalog import PREPARATIONS
 from ganprune.search.samplers.catalog import SAMPLERS
 from ganprune.studies.api import Study
 from ganprune.studies.bench.catalog import CONTENDERS, contender_of
 from ganprune.studies.integrations.trackers.catalog import TRACKERS
 from ganprune.studies.integrations.trackers.tracker import Experiment, TrackedPicture, TrackedRun
+from ganprune.studies.scoreboard.catalog import RESULT_FILES, published_results
 from PIL import Image
 from torch import nn
 
@@ -47,9 +50,10 @@ ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 TABLES = (
     NETWORKS, TASKS, DEGRADATIONS, METHODS, TERMS, METRICS, ENCODERS, COSTS, SAMPLERS, CONTENDERS, EXPORTERS, RUNTIMES,
-    REWRITES, RUNTIME_RULES, PREPARATIONS, TRACKERS,
+    REWRITES, RUNTIME_RULES, PREPARATIONS, TRACKERS, PRESETS, RESULT_FILES,
 )  # fmt: skip
 EXAMPLES = dict(re.findall(r"^```python\n# (\w+)\.py\n(.*?)^```", PAGE, flags=re.S | re.M))
+BESIDE = dict(re.findall(r"^`(my_\w+\.\w+)`:\n\n```\w+\n(.*?)^```", PAGE, flags=re.S | re.M))  # files beside them
 
 
 def entry_points() -> dict[str, dict[str, str]]:
@@ -70,6 +74,8 @@ def installed(tmp_path, monkeypatch):
     info.mkdir(parents=True)
     for name, text in EXAMPLES.items():
         (site / f"{name}.py").write_text(text)
+    for name, text in BESIDE.items():
+        (site / name).write_text(text)
     (info / "METADATA").write_text("Name: ganprune-examples\nVersion: 1.0\n")
     points = entry_points()
     lines = [line for group in points for line in (f"[{group}]", *(f"{n} = {o}" for n, o in points[group].items()))]
@@ -139,6 +145,13 @@ def test_the_rows_of_the_page_work_in_one_study(installed, tmp_path, monkeypatch
 def test_the_contender_of_the_page_takes_part(installed):
     """Its row is found by its name, as `--contender brief` finds it."""
     assert contender_of("brief").options["calibration_images"] == 0
+
+
+def test_the_preset_and_the_results_of_the_page_are_read(installed):
+    """The preset's options are filled in by its name, and the result is among the published ones."""
+    values = with_preset({"preset": "drawings", "budgets": ["50%"]})
+    assert values == {"preset": "drawings", "budgets": ["50%"], "model": "resnet_6blocks", "finetune_steps": 8000}
+    assert [result.value for result in published_results() if result.method == "ours"] == [60.1]
 
 
 def test_the_degradation_of_the_page_makes_pictures_brighter(installed):

@@ -37,6 +37,8 @@ CATALOGS = (
     ("search.preparations", "PREPARATIONS", "preparations"),
     ("studies.integrations.trackers", "TRACKERS", "trackers"),
     ("studies.bench", "CONTENDERS", "contenders of benchmarks"),
+    ("search.configuration.presets", "PRESETS", "presets"),
+    ("studies.scoreboard", "RESULT_FILES", "files of published results"),
 )
 
 

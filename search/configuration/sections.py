@@ -158,6 +158,11 @@ class BudgetOptions:
 class DataOptions:
     """Data: the images, and what the task makes of them."""
 
+    preset: str = option(
+        "Published recipe whose options are taken where none is given: horse2zebra, edges2shoes, summer2winter, "
+        "cityscapes, cifar10-sngan.",
+        "",
+    )
     data: str = option(
         "Images: a folder, builtin:shapes, builtin:stripes, or your own as path/to/file.py:name or package.module:name."
     )

@@ -15,6 +15,7 @@ import torch
 from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.training.device_memory import GB
 from ..artifacts.remote import is_url
+from ..configuration.presets.catalog import PRESETS
 from ..preparations.opened_study import OpenedStudy
 from ..preparations.quality import StudyQuality
 from ..setup.pruned_generators import new_discriminators, one_network
@@ -98,6 +99,24 @@ def images(launch: Launch) -> Iterator[Finding]:
         yield Finding("passed", "images: " + ", ".join(f"{count:,} {split}" for split, count in counts.items()))
 
 
+def published_images(launch: Launch) -> Iterator[Finding]:
+    """Yield a warning if the images are not as many as those of the preset's published set."""
+    if launch.study is None or not launch.config.preset:
+        return
+    preset, counts = PRESETS.find(launch.config.preset), launch.study.resolved.data.images
+    found = {"train": counts["train"] + counts.get("select", 0), "test": counts["test"]}
+    wanted = {kind: count for kind, count in preset.images.items() if kind in found}
+    told = " and ".join(f"{found[kind]:,} {kind}" for kind in wanted)
+    unlike = f"images are not those of {preset.data}, and results are comparable with no published one"
+    if all(found[kind] == count for kind, count in wanted.items()):
+        yield Finding("passed", f"images are as many as those of {preset.data}: {told}")
+        return
+    yield Finding(
+        "warning", f"{unlike}: got {told}",
+        " and ".join(f"{count:,} {kind}" for kind, count in wanted.items()), f"{preset.layout} as published",
+    )  # fmt: skip
+
+
 def value_range(launch: Launch) -> Iterator[Finding]:
     """Yield a warning if a given teacher contradicts the stated range of values."""
     if launch.study is None or not launch.config.teacher:
@@ -124,4 +143,6 @@ def machine(launch: Launch) -> Iterator[Finding]:
         yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours include the present load")
 
 
-CHECKS: tuple[Check, ...] = (cpus_and_gpus, machine, disk, images, cuts, value_range, own_task, metrics, runtime_rules)
+CHECKS: tuple[Check, ...] = (
+    cpus_and_gpus, machine, disk, images, published_images, cuts, value_range, own_task, metrics, runtime_rules,
+)  # fmt: skip

@@ -126,7 +126,7 @@ def _check_size(config: StudyConfig) -> None:
     own = NETWORKS[config.model].inputs_for(config.model_args)
     if own.pixels in (None, config.size):
         return
-    usual = replace(config, image_size=image_size_of(*own.pixels))
+    usual = replace(config, image_size=image_size_of(*own.pixels), load_size=None)
     model = build_for_shapes(lambda: one_network(usual))
     shapes = output_shapes(model, usual.inputs.examples())
     scales = OutputSpec.of_shape(shapes[0][1:], usual.inputs).scales

@@ -21,6 +21,7 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.pruning.catalog import method_spec
 from ...search.config import StudyConfig
 from ...search.configuration.flags import merge
+from ...search.configuration.presets.with_preset import with_preset
 from ...search.configuration.recognized_teacher import with_recognized
 from ...search.configuration.sections import TEACHER_FIELDS, DataOptions, SearchOptions
 from ...search.setup.defaults import steps_of
@@ -274,7 +275,7 @@ def task_of(name: str, options: Mapping[str, Any], teachers: Sequence[str] = ())
     Raises:
         UserError: `model` or `data` is missing, or a discriminator is given.
     """
-    options = with_recognized(options)
+    options = with_preset(with_recognized(options))
     for needed in ("model", "data"):
         if not options.get(needed):
             raise UserError(f"task {name!r} has no {needed}: got none; expected --{needed}, or {needed} in its file")

@@ -21,6 +21,7 @@ from ...gan_models.networks.catalog import NETWORKS
 from ...search.config import SHOWN, StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
 from ...search.configuration.option import check_given
+from ...search.configuration.presets.with_preset import needed_data, with_preset
 from ...search.configuration.recognized_teacher import with_recognized
 from ...search.configuration.sections import SECTIONS, TEACHER_FIELDS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
@@ -168,18 +169,13 @@ def search(
     """Search pruned generators that meet a budget."""
     values = options_given(SEARCH_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
-    for option, name in (("--model", "model"), ("--data", "data"), ("--budget", "budgets")):
-        if not values.get(name):
-            raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     values.setdefault("name", "search")
+    whole = checked_whole(values, ("--model", "model"), ("--data", "data"), ("--budget", "budgets"))
     if not dry_run:
-        check_early(StudyConfig.from_json(values))  # before torch is imported; a dry run tells it with all the rest
+        check_early(StudyConfig.from_json(whole))  # before torch is imported; a dry run tells it with all the rest
     if seconds_per_step is not None and not simulate:
         raise UserError("--seconds-per-step is for --simulate; a search measures its trials itself")
-    from ..api import Search
-
-    model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
-    wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
+    wanted = _search(values, place, run_options, latency_profile)
     found = wanted.preflight(hours=not simulate and not zero_shot, goes_on=zero_shot)
     if dry_run:
         show_preflight(found, as_json)
@@ -202,12 +198,12 @@ def search(
         def dry(show: Display) -> Study:
             return simulated(wanted, show.event, seconds_per_step, resolved)
 
-        with continued_by(f"`ganprune delete {name}` removes what was simulated so far"):
+        with continued_by(f"`ganprune delete {wanted.name}` removes what was simulated so far"):
             made = shown_search(resolved.config, dense, dry, as_json, simulated=True)
         wide_console(stderr=as_json).print(estimate(made.record, run_options).line(), highlight=False)
         return
     decided = resolved.config
-    with continued_by(resume_command(name, place.storage)):
+    with continued_by(resume_command(wanted.name, place.storage)):
         shown_search(
             decided,
             dense,
@@ -230,20 +226,42 @@ def forecast(
     """Predict quality over the whole range of costs, without training a pruned generator."""
     values = options_given(FORECAST_FLAGS, given, config, set_values)
     place, run_options, latency_profile = run_values(values)
-    for option, name in (("--model", "model"), ("--data", "data")):
-        if not values.get(name):
-            raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
     values["name"] = values.get("name") or "forecast"
     values["budgets"] = values.get("budgets") or [WHOLE_RANGE]
-    check_early(StudyConfig.from_json(values))
+    check_early(StudyConfig.from_json(checked_whole(values, ("--model", "model"), ("--data", "data"))))
     from ...search.forecast.cost_range import ForecastOptions
-    from ..api import Search
 
     options = ForecastOptions(costs, evaluations)
-    model, data, budgets, name = (values.pop(field) for field in ("model", "data", "budgets", "name"))
-    wanted = Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
+    wanted = _search(values, place, run_options, latency_profile)
     resolved = told(wanted, wanted.preflight(hours=False, goes_on=True), wide_console(stderr=True))
     _forecast(wanted, resolved, options, out, as_json)
+
+
+def checked_whole(values: Values, *needed: tuple[str, str]) -> Values:
+    """Return given values with those of their preset.
+
+    Args:
+        values: Values by field.
+        *needed: Flag and field of each value without which nothing can start.
+
+    Raises:
+        UserError: A needed value is missing, or the preset is unknown.
+    """
+    whole = with_preset(values)
+    for option, name in needed:
+        if not whole.get(name):
+            about = needed_data(values) if name == "data" else ""
+            raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml.{about}".rstrip("."))
+    return whole
+
+
+def _search(values: Values, place: StudyPlace, run_options: RunOptions, latency_profile: str) -> Search:
+    """Return the search of given values; what they do not name is left to their preset."""
+    from ..api import Search
+
+    model, data, budgets = (values.pop(field, "") for field in ("model", "data", "budgets"))
+    name = values.pop("name")
+    return Search(model, data, budgets, name, values, place.storage, place.artifacts, run_options, latency_profile)
 
 
 def _forecast(wanted: Search, resolved: ResolvedStudy, options: ForecastOptions, out: Path, as_json: bool) -> None:
@@ -405,9 +423,7 @@ def train_teacher(
     """Train a teacher, to be given to several searches."""
     values = options_given(TEACHER_FLAGS, given, config, set_values)
     run_values(values)  # a search's place and executor are nothing to a teacher alone
-    for option in ("model", "data"):
-        if not values.get(option):
-            raise UserError(f"--{option} is missing: give it as a flag or in --config FILE.toml")
+    values = checked_whole(values, ("--model", "model"), ("--data", "data"))
     check_early(StudyConfig.from_json({**values, "name": "teacher", "budgets": ["100%"]}))
     from .train_teacher import train_to_file
 

@@ -181,6 +181,12 @@ COMMANDS: Mapping[str, Command] = {
         ),
         SAME,
     ),
+    "scoreboard": Command(
+        "Measure",
+        "measure.scoreboard:scoreboard",
+        "Show published results, and a study's own where the protocol is the same.",
+        ("scoreboard --data horse2zebra", "scoreboard zebras --csv board.csv"),
+    ),
     "profile-device": Command(
         "Measure",
         "measure.latency:profile_device",

@@ -18,7 +18,7 @@ from ....search.configuration.sections import SearchOptions
 from ...run_options import ProfileOptions, RunOptions
 from .. import options as opt
 from ..console import wide_console
-from ..search import SEARCH_FLAGS, Set, check_early, options_given, run_values
+from ..search import SEARCH_FLAGS, Set, check_early, checked_whole, options_given, run_values
 
 if TYPE_CHECKING:
     from ...bench.bench import Bench
@@ -178,9 +178,7 @@ def _tasks(
                 "cells run in processes of this machine. Try --jobs"
             )
         kept.add(_Kept(place.storage, place.artifacts, run.cpus_per_trial))
-        for option, name in (("--model", "model"), ("--data", "data")):
-            if not values.get(name):
-                raise UserError(f"{option} is missing: give it as a flag or in --config FILE.toml")
+        values = checked_whole(values, ("--model", "model"), ("--data", "data"))
         if teachers:
             values["teacher"] = list(teachers)
         name = path.stem if path is not None else Path(str(values["model"]).rpartition(":")[2]).stem

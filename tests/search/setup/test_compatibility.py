@@ -112,3 +112,10 @@ def test_an_unknown_network_is_named_with_a_near_one():
     """The first thing that is checked is the name."""
     with pytest.raises(UserError, match=r"'resnett' is not known.*Did you mean resnet\?"):
         fitted(StudyConfig(name="c", **SMALL | {"model": "resnett"}), "paired")
+
+
+def test_a_margin_for_crops_may_be_smaller_than_the_catalogs_size():
+    """At 32 pixels a network of 256 takes images of 40 before the crop: only the study's own size counts."""
+    options = {**SMALL, "model": "resnet_6blocks", "image_size": 32, "load_size": 40}
+    fitting, output = fitted(StudyConfig(name="c", task="paired", **options), "paired")
+    assert (fitting.load_size, output.shape) == (40, (3, 32, 32))

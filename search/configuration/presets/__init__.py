@@ -1,0 +1,1 @@
+"""Presets: published recipes as configurations, one TOML file each."""
