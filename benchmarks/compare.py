@@ -99,7 +99,7 @@ def prepared(task: str, out: Path) -> tuple[OpenedStudy, TeacherArtifact]:
 
 
 def draw_scatter(rows: Sequence[BenchRow], path: Path) -> None:
-    """Draw each task's zero-shot errors against distances at the end, and print Kendall's tau per task and budget."""
+    """Draw zero-shot errors of each task's first teacher against distances at the end, and print Kendall's tau."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -109,19 +109,22 @@ def draw_scatter(rows: Sequence[BenchRow], path: Path) -> None:
     tasks = list(dict.fromkeys(row.task for row in rows))
     variants = list(dict.fromkeys(row.variant for row in rows if row.zero_shot is not None))
     markers = dict(zip(("25%", "12.5%", "50%"), "o^s", strict=True))
+    colors = matplotlib.colormaps["tab20"]
     figure, axes = pyplot.subplots(1, len(tasks), figsize=(3.4 * len(tasks), 4), layout="constrained", squeeze=False)
     for axis, task in zip(axes[0], tasks, strict=True):
         for budget, marker in markers.items():
             shown = [
                 row
                 for row in rows
-                if (row.task, row.budget) == (task, budget) and row.zero_shot is not None and row.quality is not None
+                if (row.task, row.budget, row.teacher_number) == (task, budget, 0)
+                and row.zero_shot is not None
+                and row.quality is not None
             ]
             for index, variant in enumerate(variants):
                 points = [(row.zero_shot, row.quality) for row in shown if row.variant == variant]
                 if points:
                     label = f"{variant}, {budget}"
-                    axis.scatter(*zip(*points, strict=True), marker=marker, color=f"C{index}", label=label)
+                    axis.scatter(*zip(*points, strict=True), marker=marker, color=colors(index % 20), label=label)
             if len(shown) > 2:
                 found = kendalltau([row.zero_shot for row in shown], [row.quality for row in shown])
                 print(f"{task} {budget}: tau {found.statistic:+.2f} (p {found.pvalue:.2g}), {len(shown)} trials")
