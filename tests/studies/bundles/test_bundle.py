@@ -170,9 +170,9 @@ def test_damaged_bundle_is_refused(bundle, name, how):
 
 def test_other_bundles_are_refused(bundle, tmp_path):
     """A folder without a manifest, one of another format, and a manifest that reaches outside are refused."""
-    with pytest.raises(BundleError, match="no bundle"):
+    with pytest.raises(BundleError, match="not a bundle"):
         load_bundle(tmp_path)
-    with pytest.raises(BundleError, match="no bundle"):
+    with pytest.raises(BundleError, match="not a bundle"):
         verify_bundle(tmp_path / "nothing")
     manifest = json.loads((bundle / "manifest.json").read_text())
     (tmp_path / "secret").write_text("x")

@@ -51,7 +51,7 @@ def test_a_file_of_several_plans_names_one(tmp_path):
     [
         ("P7", "plan is not known: got P7; study 's' has P0 to P1"),
         ("no.json", "plan is not there: got no.json"),
-        ("bad.json", "got bad.json, which is no JSON"),
+        ("bad.json", "got bad.json, which is not JSON"),
         ("list.json", "got list.json with list"),
         ("words.json", "got words.json with other values than whole numbers"),
         ("empty.json", "got empty.json without groups"),

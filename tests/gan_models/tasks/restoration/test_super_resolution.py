@@ -83,7 +83,7 @@ def test_a_generator_of_another_kind_is_refused_in_one_line(how, why):
         ({"degrade": "bicubik"}, "unknown degradation 'bicubik'"),
         ({"degrade": "noise", "degradation": {"sigma": 999}}, "sigma of noise"),
         ({"judge": "input"}, "use output or beside_input"),
-        ({"weight_l1": -1}, "weight_l1=-1 is no weight"),
+        ({"weight_l1": -1}, "weight_l1=-1 is not a weight"),
         ({"weight_l1": 0, "weight_perceptual": 0, "weight_adversarial": 0}, "all weights of the loss are 0"),
         ({"scale": 9}, "got 9; expected 1 to 8"),
     ],
