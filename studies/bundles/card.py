@@ -96,6 +96,8 @@ class FormatReport:
         size: Height and width of its pictures if they are fixed and others than the trained ones.
         uint8: True if the file takes and gives pictures as bytes (N, H, W, C).
         falls_back: Operators that a runtime of the file runs on a slower unit or not at all, a line per reason.
+        refused: True if there is no file although the user named the format, or because it gave other outputs. The
+            export then ends with an exit code that says so.
     """
 
     title: str
@@ -118,6 +120,7 @@ class FormatReport:
     compared: str = ""
     uint8: bool = False
     falls_back: tuple[str, ...] = ()
+    refused: bool = later(False)
 
     @property
     def agrees(self) -> bool:
@@ -206,6 +209,11 @@ class Card:
     def files(self) -> dict[str, FormatReport]:
         """The formats that have a file, by name."""
         return {name: report for name, report in self.formats.items() if not report.absent}
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """The formats that should be in the bundle and are not, by name."""
+        return tuple(name for name, report in self.formats.items() if report.refused)
 
     @property
     def worst(self) -> float:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ...evaluators.cost.catalog import RUNTIMES
-from ...evaluators.cost.runtime import FileOpener, Runtime, Session
+from ...evaluators.cost.runtime import FileOpener, Runtime, RuntimeUnavailable, Session
 from ...evaluators.measurement import Measurement
 from ...gan_models.export.catalog import EXPORTERS, INT8, check_formats, default_formats
 from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm, file_input
@@ -156,13 +156,12 @@ def write_formats(
         gives: The output; None if it is not known.
 
     Returns:
-        Format -> what is known of it. One that has no form for this network says why, and so does a default one that
-        cannot be written.
+        Format -> what is known of it. One that cannot be written, or does not give the network's outputs, has no file
+        and says why; the others are written.
 
     Raises:
-        UserError: The only format that was asked for has no form for this network, or one needs data that is not
-            available.
-        RuntimeError: A format that was asked for cannot be written, or a file does not give the network's outputs.
+        UserError: The only format that was asked for has no form for this network, or needs data that is not available.
+        RuntimeError: The only format that was asked for cannot be written, or does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
     looked_at = FallsBack(model, inputs)
@@ -189,16 +188,27 @@ def write_formats(
                 notes = _written_at_trained_size(exporter, replace(job, inputs=examples), folder, form)
             report = _checked(folder, model, inputs, exporter, notes, size, wanted.real, form)
             reports[_shown(name)] = replace(report, falls_back=looked_at.lines(exporter))
-        except FileDiffers:
-            raise
-        except (NoForm, RuntimeError) as error:
-            if name == wanted.only or (name in wanted.asked and not isinstance(error, NoForm)):
+        except (UserError, RuntimeError) as error:
+            if name == wanted.only:
                 raise
-            for file in exporter.files:
-                (folder / file).unlink(missing_ok=True)
-            reports[_shown(name)] = FormatReport(exporter.title, absent=" ".join(str(error).split()))
+            reports[_shown(name)] = left_out(folder, exporter, error, name in wanted.asked)
     exporters = {_shown(name): EXPORTERS.find(name) for name in wanted.every}
     return _measured(folder, model, inputs, reports, exporters, wanted, form)
+
+
+def left_out(folder: Path, exporter: Exporter, why: Exception | str, asked: bool) -> FormatReport:
+    """Remove the files of a format that cannot be handed over; return the report that says why.
+
+    Args:
+        folder: The bundle.
+        exporter: The format.
+        why: The reason.
+        asked: True if the user named the format.
+    """
+    for file in exporter.files:
+        (folder / file).unlink(missing_ok=True)
+    refused = asked or isinstance(why, FileDiffers)
+    return FormatReport(exporter.title, absent=" ".join(str(why).split()), refused=refused)
 
 
 def _of_file(job: ExportJob, form: PixelForm | None) -> ExportJob:
@@ -398,9 +408,7 @@ def _checked(
         operators=findings.operators,
     )
     if not report.agrees:
-        raise FileDiffers(
-            f"the exported files do not give the generator's outputs: {report.line()}; nothing is handed over"
-        )
+        raise FileDiffers(f"it does not give the generator's outputs: {report.line()}")
     if not findings.passed:
         raise FileDiffers(f"{exporter.filename} is not the network that it should be: {findings.summary}")
     return report
@@ -439,6 +447,7 @@ def _measured(
     """Return the reports with speed, and with quality if one of the files computes another network."""
     files = {name: report for name, report in reports.items() if report.file and report.difference is not None}
     runs = {name: FileGenerator(exporters[name], folder / report.file, form) for name, report in files.items()}
+    asked = {_shown(name) for name in wanted.asked}
     found, first = dict(reports), next(iter(runs), None)
     for name in runs:
         if name != first and first is not None:
@@ -452,18 +461,24 @@ def _measured(
         return found
     exact = next((name for name in runs if name not in other), None)
     for name in [*([] if exact is None else [exact]), *other]:
-        if files[name].size in (None, inputs.pixels):
+        if files[name].size not in (None, inputs.pixels):
+            continue
+        try:
             found[name] = replace(found[name], measurements=tuple(wanted.measure(runs[name])))
+        except RuntimeUnavailable as error:
+            if name == _shown(wanted.only):
+                raise
+            found[name] = left_out(folder, exporters[name], error, name in asked)
     limit = QualityLimit(wanted.options.largest_drop, wanted.better)
     whole = found[exact].measurements if exact else tuple(wanted.measure(lambda *x: outputs_of(model, *x)))
     for name in other:
+        if found[name].absent:
+            continue
         trained = wanted.quantization is not None and exporters[name].trained_ranges
         if reason := limit.reason(found[name].measurements, whole, trained):
-            if name == wanted.only:
+            if name == _shown(wanted.only):
                 raise NoForm(f"no {exporters[name].title} file: {reason}")
-            for file in exporters[name].files:
-                (folder / file).unlink(missing_ok=True)
-            found[name] = FormatReport(exporters[name].title, absent=reason)
+            found[name] = left_out(folder, exporters[name], reason, name in asked)
     return found
 
 

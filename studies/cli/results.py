@@ -320,8 +320,10 @@ def export(
     else:
         number = trial if trial is not None else study.best_under(best_under or "").number
         cards = {number: study.export(number, out, overwrite, int8, named, weights, options)}
+    refused = dict.fromkeys(format for card in cards.values() for format in card.refused)
     if as_json:
         print(json.dumps({str(number): to_json(card) for number, card in cards.items()}, indent=1))
+        _end_refused(list(refused))
         return
     for number, card in cards.items():
         folder = out / f"trial-{number}" if front else out
@@ -333,6 +335,21 @@ def export(
                 print(f"    {line}")
         for line in card.latencies.lines() if card.latencies else ():
             print(f"  {line}")
+    _end_refused(list(refused))
+
+
+def _end_refused(formats: list[str]) -> None:
+    """End with exit code 1 and one line if formats were refused; the bundle has all others, and its card the reasons.
+
+    Raises:
+        typer.Exit: There is one.
+    """
+    if formats:
+        print(
+            f"error: not written: {', '.join(formats)}; the card has the reasons, and the rest is there",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
 
 
 def verify(

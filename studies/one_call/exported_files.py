@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ...gan_models.checkpoints.checkpoint import save_weights
-from ...gan_models.export.catalog import FLOAT_FORMATS
+from ...gan_models.export.catalog import EXPORTERS, FLOAT_FORMATS
 from ...gan_models.export.exporter import NoForm
 from ...gan_models.files.atomic_files import write_json
 from ...gan_models.files.atomic_folders import fresh_folder
@@ -22,7 +22,7 @@ from ...gan_models.groups.surgery import copy_network
 from ..bundles.architecture import FORMAT
 from ..bundles.bundle import MANIFEST, WEIGHTS, WITHOUT_BUILDER, Manifest
 from ..bundles.card import FormatReport
-from ..bundles.format_files import FileDiffers, WantedFormats, write_formats
+from ..bundles.format_files import FileDiffers, WantedFormats, left_out, write_formats
 from .example_inputs import Examples
 
 
@@ -76,12 +76,13 @@ def export(
         plan: Its kept channels; `Pruned.plan`.
         path: The folder; it appears whole or not at all.
         example_inputs: A tensor, or a tuple of tensors in the order of forward, batch axis first.
-        formats: Names of export formats. One that the network cannot be written in is reported with the reason.
+        formats: Names of export formats. One that the network cannot be written in, or whose file gives other outputs,
+            is reported with the reason.
         overwrite: Replace files that an earlier call wrote.
 
     Raises:
         UserError: The folder exists, a format is unknown, or the network gives several outputs.
-        WorkFailed: A file's outputs are not the network's.
+        WorkFailed: The outputs of the only file are not the network's.
     """
     if not isinstance(plan, ChannelPlan):
         raise UserError(f"the plan is none: got {type(plan).__name__}; expected a ChannelPlan. Try pruned.plan")
@@ -101,10 +102,10 @@ def export(
         for name in formats:
             try:
                 reports |= write_formats(folder, network, examples.spec, WantedFormats((name,)))
-            except FileDiffers:
-                raise
             except (NoForm, RuntimeError) as error:
-                reports[name] = FormatReport(name, absent=" ".join(str(error).split()))
+                if isinstance(error, FileDiffers) and len(formats) == 1:
+                    raise
+                reports[name] = left_out(folder, EXPORTERS.find(name), error, asked=True)
         files = {file.name: file_sha256(file) for file in sorted(folder.iterdir()) if file.is_file()}
         write_json(folder / MANIFEST, Manifest(FORMAT, files))
     return ExportedFiles(Path(path), reports)

@@ -163,12 +163,50 @@ def test_wrong_formats_are_refused(monkeypatch):
 
 
 def test_a_format_whose_own_check_fails_is_not_handed_over(tmp_path, monkeypatch):
-    """The row's `examine` decides, whoever asked."""
+    """The row's `examine` decides, whoever asked: an error if nothing else was asked for, else a line without a file."""
     row = replace(EXPORTERS["onnx"], examiner=lambda *given: Findings(passed=False, summary="a bolt is loose"))
     monkeypatch.setitem(EXPORTERS.own, "onnx", row)
-    for wanted in (WantedFormats(), WantedFormats(("onnx",))):
-        with pytest.raises(RuntimeError, match=r"generator\.onnx is not the network .*: a bolt is loose"):
-            write_formats(tmp_path, network(), SPEC, wanted)
+    with pytest.raises(RuntimeError, match=r"generator\.onnx is not the network .*: a bolt is loose"):
+        write_formats(tmp_path, network(), SPEC, WantedFormats(("onnx",)))
+    report = write_formats(tmp_path, network(), SPEC, WantedFormats())["onnx"]
+    assert "a bolt is loose" in report.absent
+    assert report.refused
+    assert not (tmp_path / "generator.onnx").exists()
+
+
+def doubled(job: ExportJob, path: Path) -> list[str]:
+    """Write a program of twice the network."""
+
+    class Doubled(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = job.model.cpu().eval()
+
+        def forward(self, *given: torch.Tensor) -> torch.Tensor:
+            return 2 * self.inner(*given)
+
+    torch.export.save(torch.export.export(Doubled(), tuple(job.inputs)), path)
+    return []
+
+
+def test_a_differing_format_does_not_refuse_the_others(tmp_path, monkeypatch, capsys):
+    """The bundle has the other files; the card and the console say why one is missing, and the exit code is 1."""
+    monkeypatch.chdir(tmp_path)
+    row = replace(EXPORTERS["pt2"], writer=doubled, free_batch=False, free_size=False)
+    monkeypatch.setitem(EXPORTERS.own, "pt2", row)
+    shutil.copytree(FIXTURE, "study")
+    at = ["--storage", "sqlite:///study/ganprune.db"]
+    assert call(monkeypatch, "export", "old", "--trial", 6, "--formats", "pt2,onnx", "--out", "b", *at) == 1
+    said = capsys.readouterr()
+    assert "no PyTorch program file: it does not give the generator's outputs: " in said.out
+    assert said.err.splitlines()[-1].startswith("error: not written: pt2; ")
+    card = read_card(Path("b"))
+    assert card.refused == ("pt2",)
+    assert "largest difference" in card.formats["pt2"].absent
+    assert Path("b/generator.onnx").is_file()
+    assert not Path("b/generator.pt2").exists()
+    assert "does not give the generator's outputs" in Path("b/card.md").read_text()
+    assert call(monkeypatch, "verify", "b") == 0
 
 
 TOY = '''
