@@ -44,7 +44,8 @@ def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     Four differences of old checkpoints are allowed: running statistics of an InstanceNorm without any (before PyTorch
     0.4); its `scale` and `shift` (networks from Torch7, as CartoonGAN's); a BatchNorm without `num_batches_tracked`
     (before 0.4.1); and a spectral norm by torch's older hook (`weight_orig`) or by a module around the layer
-    (`module.weight_bar`, as SAGAN's).
+    (`module.weight_bar`, as SAGAN's). A network's method `own_names` may allow more: it takes name -> tensor, and
+    returns the same with the network's names.
 
     Args:
         model: The network; not changed.
@@ -227,7 +228,8 @@ def _under(tensors: Mapping[str, Tensor], place: str, outer: str) -> dict[str, T
 
 def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a state dict as the current PyTorch would have written it."""
-    given = dict(given)
+    own_names = getattr(model, "own_names", None)
+    given = {**(own_names(given) if callable(own_names) else given)}  # type: ignore[misc]  # of a user's network
     for name, module in model.named_modules():
         if isinstance(module, nn.modules.instancenorm._InstanceNorm) and not module.track_running_stats:
             for key in LEGACY_NORM_KEYS:

@@ -22,7 +22,7 @@ from ..training.small import task_named
 from .jobs import proposal
 
 LEARNED = [name for name in METHODS if method_spec(name).widths == "learned"]
-JUDGES = ("basic", "n_layers", "pixel", "sngan", "sagan", "unet_spectral", "projection")
+JUDGES = ("basic", "n_layers", "pixel", "sngan", "sagan", "stylegan2", "unet_spectral", "projection")
 LARGER = ("rrdbnet_6blocks", "srresnet", "foreign srresnet")  # their output has another size than their input
 
 
