@@ -6,5 +6,5 @@ from ganprune.gan_models.networks.specs import InputSpec
 
 def square(source, task, size=16, channels=3, **more):
     """Return the data of generators of square images; of latents if the task is unconditional."""
-    inputs = "latent:128" if task == "unconditional" else f"{channels},{size},{size}"
+    inputs = "latent:128" if task in ("unconditional", "style_based") else f"{channels},{size},{size}"
     return DataSpec(str(source), task, InputSpec.parse(inputs), PictureForm(channels, size, size), **more)

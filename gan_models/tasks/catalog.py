@@ -111,6 +111,13 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             catch_all=True,
             item_names=("target",),
         ),
+        "style_based": TaskSpec(
+            ".style_based.style_based_task:StyleBasedTask",
+            "a folder of images, CIFAR-10's binary archive, or MNIST's IDX files",
+            (SHAPES,),
+            "StyleGAN2: R1 and path-length terms",
+            asked_by=("weight_r1", "weight_path_length", "regularized"),
+        ),
         "super_resolution": TaskSpec(
             f"{_RESTORATION}:SuperResolutionTask",
             _LOW_HIGH,

@@ -167,8 +167,8 @@ class DataOptions:
         "Images: a folder, builtin:shapes, builtin:stripes, or your own as path/to/file.py:name or package.module:name."
     )
     task: str = option(
-        "Task: paired, unpaired, unconditional, class_conditional, super_resolution, denoise, deblur, colorize, "
-        "stylize, another package's, or your own as path/to/file.py:Class.",
+        "Task: paired, unpaired, unconditional, class_conditional, style_based, super_resolution, denoise, deblur, "
+        "colorize, stylize, another package's, or your own as path/to/file.py:Class.",
         "",
         default_text="by the folders of the data",
     )

@@ -38,6 +38,7 @@ class MappingNetwork(nn.Module):
         truncation: Factor of the style's distance from its mean `w_avg`; 1: there is no mean.
     """
 
+    makes_style = True  # read by the path-length term, gan_models/tasks/style_based
     w_avg: Tensor
 
     def __init__(self, latent: int, style: int, layers: int, truncation: float) -> None:

@@ -24,7 +24,12 @@ OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
 NAMES = [*TASKS, OWN]
 SIZE = 16
 OUTPUT = OutputSpec(3, (SIZE, SIZE))
-GIVEN = {"unconditional": "latent:6", "class_conditional": "latent:6;label:4", OWN: "photo=3,16,16;style=latent:5"}
+GIVEN = {
+    "unconditional": "latent:6",
+    "style_based": "latent:6",
+    "class_conditional": "latent:6;label:4",
+    OWN: "photo=3,16,16;style=latent:5",
+}
 SETTINGS = {"super_resolution": {"degrade": "noise"}}  # at one size nothing but noise or blur is left to restore
 
 

@@ -17,6 +17,7 @@ SETTINGS = {
     "unpaired": {"discriminator": PATCH, "pool": 5},
     "stylize": {"discriminator": PATCH},
     "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
+    "style_based": {"latent": 6, "discriminator": {"model": "stylegan2", "ndf": 4, "n_layers": 1}},
     "class_conditional": {"inputs": "latent:6;label:3", "discriminator": {"model": "projection", "ndf": 4}},
 } | {name: {"discriminator": PATCH} for name in RESTORED}
 
@@ -74,7 +75,7 @@ class ClassDecoder(Decoder):
 
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
-    kinds = {"unconditional": Decoder, "class_conditional": ClassDecoder} | dict.fromkeys(
+    kinds = {"unconditional": Decoder, "style_based": Decoder, "class_conditional": ClassDecoder} | dict.fromkeys(
         ("paired", "unpaired", "stylize", *RESTORED), Translator
     )
     kind = kinds.get(task.name, Combiner)
@@ -98,6 +99,7 @@ def data_for(name, count=10, size=8):
         "unpaired": ("A", "B"),
         "stylize": ("A", "B"),
         "unconditional": ("target",),
+        "style_based": ("target",),
         "class_conditional": ("target",),
     }
     keys = keys.get(name, ("input", "target"))

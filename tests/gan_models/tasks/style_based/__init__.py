@@ -1,0 +1,1 @@
+"""Tests of StyleGAN2's training."""
