@@ -23,6 +23,9 @@ PORTED_NORM_KEYS = {"scale": "weight", "shift": "bias"}  # of an InstanceNorm th
 
 # The weight, and the vectors u and v, of a spectral norm: as torch's parametrization calls them, and as others do.
 SPECTRAL_KEYS = ("parametrizations.weight.original", "parametrizations.weight.0._u", "parametrizations.weight.0._v")
+# The factor and the direction of a weight norm, likewise.
+NORMED_KEYS = ("parametrizations.weight.original0", "parametrizations.weight.original1")
+OTHER_NORMED_KEYS = ("weight_g", "weight_v")
 OTHER_SPECTRAL_KEYS = (
     ("weight_orig", "weight_u", "weight_v"),
     ("module.weight_bar", "module.weight_u", "module.weight_v"),
@@ -41,11 +44,11 @@ def located(source: str | Path) -> tuple[Path, str]:
 def fitting(model: nn.Module, content: Any, key: str = "") -> dict[str, Tensor]:
     """Return the one state dict in `content` that fits `model`.
 
-    Four differences of old checkpoints are allowed: running statistics of an InstanceNorm without any (before PyTorch
+    Five differences of old checkpoints are allowed: running statistics of an InstanceNorm without any (before PyTorch
     0.4); its `scale` and `shift` (networks from Torch7, as CartoonGAN's); a BatchNorm without `num_batches_tracked`
-    (before 0.4.1); and a spectral norm by torch's older hook (`weight_orig`) or by a module around the layer
-    (`module.weight_bar`, as SAGAN's). A network's method `own_names` may allow more: it takes name -> tensor, and
-    returns the same with the network's names.
+    (before 0.4.1); a spectral norm by torch's older hook (`weight_orig`) or by a module around the layer
+    (`module.weight_bar`, as SAGAN's); and a weight norm by torch's older hook (`weight_g`, `weight_v`), or removed. A
+    network's method `own_names` may allow more: it takes name -> tensor, and returns the same with the network's names.
 
     Args:
         model: The network; not changed.
@@ -248,7 +251,31 @@ def _modern(model: nn.Module, wanted: Mapping[str, Tensor], given: Mapping[str, 
                 names = dict(zip((*keys, "module.bias"), (*SPECTRAL_KEYS, "bias"), strict=True))
                 if f"{start}{keys[0]}" in given and f"{start}{SPECTRAL_KEYS[1]}" in wanted:
                     given |= {start + new: given.pop(start + old) for old, new in names.items() if start + old in given}
+            given |= _normed(start, wanted, given)
     return given
+
+
+def _normed(start: str, wanted: Mapping[str, Tensor], given: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a layer's weight norm under their names in torch's parametrization; take them from `given`.
+
+    A weight whose norm was removed gives its factor, the norm over all axes but the first, and itself as direction.
+
+    Args:
+        start: Prefix of the layer's names.
+        wanted: The network's tensors.
+        given: A checkpoint's tensors.
+    """
+    factor, direction = (start + key for key in NORMED_KEYS)
+    if factor not in wanted or factor in given:
+        return {}
+    old = [start + key for key in OTHER_NORMED_KEYS]
+    if all(key in given for key in old):
+        return dict(zip((factor, direction), (given.pop(key) for key in old), strict=True))
+    weight = given.get(f"{start}weight")
+    if weight is None or weight.ndim != wanted[direction].ndim or not weight.is_floating_point():
+        return {}
+    del given[f"{start}weight"]
+    return {factor: torch.linalg.vector_norm(weight, dim=(*range(1, weight.ndim),), keepdim=True), direction: weight}
 
 
 def _faults(wanted: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> list[str]:

@@ -25,6 +25,7 @@ from .spec import SPLITS
 _SHAPES_PER_SCENE = 3
 _SLOTS_PER_SHAPE = 8
 SHAPE_KINDS = ("disc", "triangle", "square", "star")
+SHAPE_LABELS = ("sky", "ground", *SHAPE_KINDS)  # of the label maps, by number
 # Kinds: disc, triangle, square, star. A shape is the region inside a folded polyline: `corners` outer points
 # at radius 1 and as many inner points at radius `waist`; a regular n-gon has waist cos(pi / n).
 _CORNERS = np.array([24.0, 3.0, 4.0, 5.0], np.float32)
@@ -244,6 +245,39 @@ def shape_classes(seed: int, split: str, indices: Sequence[int]) -> np.ndarray:
     scenes = _scenes(_key(seed, split, 0), np.asarray(list(indices), dtype=np.int64))
     largest = scenes.radius.argmax(1)
     return scenes.kind[np.arange(len(largest)), largest]
+
+
+def render_shape_maps(seed: int, split: str, indices: Sequence[int], image_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the label maps of scenes of `builtin:shapes`, and the number of the instance of each pixel.
+
+    Args:
+        seed: The set's seed.
+        split: As for `render_shapes`.
+        indices: Indices of the images (N).
+        image_size: Pixels per side, 8 to 4096.
+
+    Returns:
+        Labels, indices of `SHAPE_LABELS`, and instances, 0 for sky and ground and then one per shape; each int64
+        (N, image_size, image_size).
+
+    Raises:
+        ValueError: The split is unknown or the size out of range.
+    """
+    _check(image_size)
+    labels, instances = list[np.ndarray](), list[np.ndarray]()
+    xs, ys = _grid(image_size)
+    for chunk in _chunks(indices, image_size):
+        scenes = _scenes(_key(seed, split, 0), chunk)
+        instance = np.zeros((len(chunk), image_size, image_size), np.int64)
+        label = instance + (ys >= scenes.horizon[:, None, None])
+        for s in range(_SHAPES_PER_SCENE):
+            inside = _shape(scenes, s, xs, ys, with_shadow=False).inside > 0
+            label = np.where(inside, 2 + scenes.kind[:, s][:, None, None], label)
+            instance = np.where(inside, 1 + s, instance)
+        labels.append(label)
+        instances.append(instance)
+    empty = [np.empty((0, image_size, image_size), np.int64)]
+    return np.concatenate(labels or empty), np.concatenate(instances or empty)
 
 
 def render_stripes(seed: int, split: str, domain: str, indices: Sequence[int], image_size: int) -> torch.Tensor:

@@ -274,8 +274,9 @@ def _unpruned(
         reason = next((reasons[a] for a in atoms.tolist() if a in reasons), spare)
         result.setdefault(owner(site.parameter), reason)
     readers = {gate.site.parameter for gate in walk.gates}
-    for site in walk.sites:  # the other axis of a weight that reads
-        if len(site.ids) == 1 and site.parameter in readers:
+    writers = {owner(site.parameter) for site in walk.writes if flat[site.ids].any()}
+    for site in walk.sites:  # the other axis of a weight that reads; a weight norm's factors have such axes, too
+        if len(site.ids) == 1 and site.parameter in readers and owner(site.parameter) not in writers:
             result.setdefault(owner(site.parameter), Why.SINGLE_CHANNEL())
     prunable = {owner(site.parameter) for site in walk.sites if flat[site.ids].any()}
     own = dict.fromkeys(owner(name) for name, _ in model.named_parameters())

@@ -58,9 +58,10 @@ class Network:
     def inputs_for(self, arguments: Mapping[str, Any]) -> InputSpec:
         """Return its inputs if its builder is given these arguments.
 
-        `input_channels` are those of its image, `latent` is the length of its latent, `classes` are those of its label.
+        `input_channels` are those of its image, `latent` is the length of its latent, `classes` are those of its label,
+        `mels` are the bands of its spectrogram. A mask is left out if the argument with its name is false.
         """
-        inputs = list(self.spec.inputs)
+        inputs = [one for one in self.spec.inputs if one.kind != "mask" or arguments.get(one.name, True) is not False]
         for argument, kind in _SIZED_BY.items():
             size = arguments.get(argument, self.arguments.get(argument))
             place = next((i for i, one in enumerate(inputs) if one.kind == kind), None)
@@ -81,6 +82,7 @@ _SIZED_BY = {
     "input_channels": "image",
     "latent": "latent",
     "classes": "label",
+    "mels": "audio",
 }  # argument of a builder -> kind of input
 
 
@@ -92,6 +94,9 @@ def _sized(one: Input, size: int) -> Input:
 
 
 _UPSCALERS, _STYLIZERS, _CLASSES = ".upscalers", ".stylizers", ".class_conditional"
+_LABEL_MAPS, _TRANSLATORS, _INPAINTING = ".label_maps", ".translators", ".inpainting"
+_HOLES = "3,256,256;holes=mask:1,256,256"
+_MEL = "mel=audio:80,32@-12,3"  # log of mel amplitudes
 
 NETWORKS: OpenTable[Network] = OpenTable(
     "generator",
@@ -109,6 +114,15 @@ NETWORKS: OpenTable[Network] = OpenTable(
         "cgan_sngan_32": Network(f"{_CLASSES}.resnet:cgan_sngan_32", "latent:128;label:10"),
         "biggan_32": Network(f"{_CLASSES}.resnet:biggan_32", "latent:80;label:10"),
         "cdcgan_32": Network(f"{_CLASSES}.dcgan:cdcgan_32", "latent:100;label:10"),
+        "spade": Network(f"{_LABEL_MAPS}.spade:spade", "label:35,256,512;edges=mask:1,256,512"),
+        "pix2pixhd": Network(f"{_LABEL_MAPS}.pix2pixhd:pix2pixhd", "label:35,512,1024;edges=mask:1,512,1024"),
+        "stargan": Network(f"{_TRANSLATORS}.stargan:stargan", "3,128,128;label:5"),
+        "munit": Network(f"{_TRANSLATORS}.munit:munit", "3,256,256;style=latent:8"),
+        "gated_inpainting": Network(f"{_INPAINTING}.gated:gated_inpainting", _HOLES),
+        "partial_inpainting": Network(f"{_INPAINTING}.partial:partial_inpainting", _HOLES),
+        "hifigan_v1": Network(".vocoders.hifigan:hifigan_v1", _MEL),
+        "hifigan_v2": Network(".vocoders.hifigan:hifigan_v2", _MEL),
+        "hifigan_v3": Network(".vocoders.hifigan:hifigan_v3", _MEL),
         "cartoongan": Network(f"{_STYLIZERS}.cartoongan:cartoongan", "3,256,256"),
         "animeganv2": Network(f"{_STYLIZERS}.animegan:animeganv2", "3,256,256"),
         "srvgg_compact": Network(f"{_UPSCALERS}.srvgg_compact:srvgg_compact", "3,64,64", value_range="0,1"),
@@ -129,6 +143,7 @@ DISCRIMINATORS: OpenTable[Network] = OpenTable(
         "sngan": Network(".sngan:sngan_discriminator", "3,32,32"),
         "sagan": Network(".self_attention.sagan:sagan_discriminator", "3,64,64"),
         "stylegan2": Network(".style_based.discriminator:stylegan2_discriminator", "3,256,256"),
+        "multiscale": Network(".discriminators.multiscale:multiscale", "3,256,256"),
         "unet_spectral": Network(".discriminators.unet_spectral:unet_spectral", "3,256,256"),
         "projection": Network(".sngan:projection_discriminator", "3,32,32;label:10"),
     },

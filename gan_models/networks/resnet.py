@@ -51,6 +51,7 @@ def translation_layers(
     input_channels: int,
     output_channels: int,
     affine: str = "none",
+    n_downs: int = N_DOWNS,
 ) -> nn.Sequential:
     """Return stem, down convs, residual blocks, up convs and head of a generator, in upstream's flat order.
 
@@ -61,21 +62,22 @@ def translation_layers(
         input_channels: Channels of the input image.
         output_channels: Channels of the output image.
         affine: Which InstanceNorms have a scale and shift: "none", "prunable" or "all".
+        n_downs: Number of strided convolutions, and of transposed ones.
     """
     prunable, trunk = affine != "none", affine == "all"
     bias = needs_bias(norm)
     layers: list[nn.Module] = [nn.ReflectionPad2d(3), nn.Conv2d(input_channels, ngf, 7, bias=bias)]
     layers += [norm2d(norm, ngf, affine=prunable), nn.ReLU()]
-    for i in range(N_DOWNS):
+    for i in range(n_downs):
         width = ngf * 2**i
-        last = i == N_DOWNS - 1  # the last down-conv writes into the trunk that the blocks add to
+        last = i == n_downs - 1  # the last down-conv writes into the trunk that the blocks add to
         layers += [
             nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias),
             norm2d(norm, 2 * width, affine=trunk if last else prunable),
             nn.ReLU(),
         ]
-    layers += blocks(ngf * 2**N_DOWNS)
-    for i in range(N_DOWNS, 0, -1):
+    layers += blocks(ngf * 2**n_downs)
+    for i in range(n_downs, 0, -1):
         width = ngf * 2**i
         layers += [
             nn.ConvTranspose2d(width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias),

@@ -94,6 +94,13 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             "pix2pix",
             item_names=("input", "target"),
         ),
+        "label_to_image": TaskSpec(
+            ".label_maps.label_to_image:LabelToImageTask",
+            "train/ and test/ with label/, target/ and, for edges, instance/ or edges/",
+            (SHAPES,),
+            "SPADE and pix2pixHD",
+            asked_by=("weight_features",),
+        ),
         "class_conditional": TaskSpec(
             ".conditional.class_conditional:ClassConditionalTask",
             "folders of classes such as cat/ dog/, CIFAR-10's binary archive, or MNIST's IDX files",
@@ -136,6 +143,15 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             (STRIPES,),
             "CartoonGAN: photographs A, drawings B",
             asked_by=("weight_edges", "weight_content", "weight_gram", "weight_color"),
+        ),
+        "inpaint": TaskSpec(
+            ".inpainting.inpaint:InpaintTask",
+            "a folder of images, whose holes are drawn or read from a folder of masks",
+            (SHAPES,),
+            "free-form inpainting",
+            catch_all=True,
+            asked_by=("masks", "weight_holes", "weight_known"),
+            kinds=("image", "mask"),
         ),
         "distill": TaskSpec(
             ".unlabeled.distillation_task:DistillationTask",

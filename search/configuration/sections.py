@@ -168,7 +168,7 @@ class DataOptions:
     )
     task: str = option(
         "Task: paired, unpaired, unconditional, class_conditional, style_based, super_resolution, denoise, deblur, "
-        "colorize, stylize, another package's, or your own as path/to/file.py:Class.",
+        "colorize, stylize, label_to_image, inpaint, another package's, or your own as path/to/file.py:Class.",
         "",
         default_text="by the folders of the data",
     )

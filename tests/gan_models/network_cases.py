@@ -31,6 +31,15 @@ SMALL = {
     "stylegan2": {"ndf": 4, "n_layers": 2},
     "sagan_64": {"ngf": 4},
     "sagan": {"ndf": 4},
+    "spade": {"ngf": 2, "classes": 4, "hidden": 8},
+    "pix2pixhd": {"ngf": 4, "classes": 4, "n_downs": 3, "n_blocks": 1},
+    "stargan": {"ngf": 4, "n_blocks": 1},
+    "munit": {"ngf": 4, "n_blocks": 1, "hidden": 8},
+    "gated_inpainting": {"ngf": 4},
+    "partial_inpainting": {"ngf": 4, "n_downs": 3},
+    "hifigan_v1": {"width": 64, "mels": 8},
+    "hifigan_v2": {"width": 32, "mels": 8},
+    "hifigan_v3": {"width": 32, "mels": 8},
     "cartoongan": {"ngf": 4, "n_blocks": 2},
     "animeganv2": {"ngf": 4},
     "srvgg_compact": {"num_feat": 8, "num_conv": 2, "scale": 1},
@@ -64,9 +73,21 @@ SHAPES |= {
     "srresnet": (3, 8, 8),
 }
 
+# Networks of other inputs than one image, or a latent of the usual length.
+INPUTS = {
+    "spade": "label:4,64,64;edges=mask:1,64,64",
+    "pix2pixhd": "label:4,32,32;edges=mask:1,32,32",
+    "stargan": "3,32,32;label:5",
+    "munit": "3,32,32;style=latent:8",
+    "gated_inpainting": "3,32,32;holes=mask:1,32,32",
+    "partial_inpainting": "3,32,32;holes=mask:1,32,32",
+    **dict.fromkeys(("hifigan_v1", "hifigan_v2", "hifigan_v3"), "mel=audio:8,4@-12,3"),
+}
+
 
 def _case(name: str, inputs: InputSpec) -> Case:
-    return (lambda: build(name, SMALL.get(name, {}))), InputSpec.of_shape(SHAPES[name]) if name in SHAPES else inputs
+    own = InputSpec.of_shape(SHAPES[name]) if name in SHAPES else inputs
+    return (lambda: build(name, SMALL.get(name, {}))), InputSpec.parse(INPUTS[name]) if name in INPUTS else own
 
 
 CASES: dict[str, Case] = {name: _case(name, row.spec) for name, row in {**NETWORKS, **DISCRIMINATORS}.items()}

@@ -23,6 +23,7 @@ from ..own_data.items import OwnItems
 from ..own_data.parts import ItemParts, Part, target
 from ..spec import DataSpec, PictureForm
 from .class_folders import classes_legend
+from .instance_edges import INSTANCE
 from .latents import draw_latents
 from .part_files import PictureParts, ValueParts
 from .role_folders import TARGET, RoleFolders
@@ -91,7 +92,8 @@ class EntryInputs:
         entries, bad = _good(roles.entries(split), planes, spec.strict)
         files = [[entry[name] for name in names] for entry in entries]
         forms = spec.loaded(split, *self.forms(spec))
-        pictures = PictureParts(files, [*self.pictures, None], forms, soft_masks)
+        instances = {name for name, role in roles.roles.items() if role == INSTANCE and name != INSTANCE}
+        pictures = PictureParts(files, [*self.pictures, None], forms, soft_masks, instances)
         pictures.check()
         sources: dict[str, PictureParts | ValueParts] = {PICTURES: pictures}
         if self.values:

@@ -6,7 +6,7 @@ Shapes: C channels, H x W pixels.
 from __future__ import annotations
 
 import wave
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from ...files.texts.number_text import percent
 from ...networks.specs import Input
 from ..image_readers import MEMORY_LIMIT_BYTES
 from ..spec import PictureForm
+from .instance_edges import read_edges
+from .nearest import nearest
 
 MOST_CHECKED = 500  # number of files per input whose values are checked before training
 _WHITE_OF_16_BITS = 32768.0
@@ -33,6 +35,7 @@ class PictureParts:
         parts: The input of each; None for the target, an image.
         forms: The form that each is read in; masks and label maps use only its size.
         soft: True if masks may have values between 0 and 1.
+        instances: Names of masks whose files are maps of instances; the masks are their edges.
     """
 
     def __init__(
@@ -41,7 +44,9 @@ class PictureParts:
         parts: Sequence[Input | None],
         forms: Sequence[PictureForm],
         soft: bool = False,
+        instances: Collection[str] = (),
     ) -> None:
+        self.instances = instances
         self.entries = [tuple(paths) for paths in entries]
         self.parts, self.forms, self.soft = tuple(parts), tuple(forms), soft
         self._remembered: dict[int, tuple[Tensor, ...]] = {}
@@ -80,6 +85,8 @@ class PictureParts:
         try:
             if part is not None and part.is_map:
                 return label_map(path, part, form.height, form.width)
+            if part is not None and part.name in self.instances:
+                return read_edges(path, form.height, form.width)
             if part is not None and part.kind == "mask":
                 return mask(path, part, form.height, form.width, self.soft)
             return _formed(read_picture(path, form.planes), form)
@@ -141,7 +148,7 @@ def label_map(path: Path, part: Input, height: int, width: int) -> Tensor:
             f"({part.name}={part.text}). "
             f"Try a generator of {highest + 1} classes, or other labels"
         )
-    return torch.from_numpy(_nearest(indices, height, width).astype(np.float32))[None]
+    return torch.from_numpy(nearest(indices, height, width).astype(np.float32))[None]
 
 
 def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -> Tensor:
@@ -163,7 +170,7 @@ def mask(path: Path, part: Input, height: int, width: int, soft: bool = False) -
     if soft:
         form = PictureForm(part.shape[0], height, width)
         return _formed(Picture(np.repeat(pixels[:, :, :1], 3, 2), gray=True), form)
-    return torch.from_numpy(_nearest(pixels, height, width).transpose(2, 0, 1).copy())
+    return torch.from_numpy(nearest(pixels, height, width).transpose(2, 0, 1).copy())
 
 
 def sound_length(path: Path) -> int:
@@ -228,12 +235,3 @@ def _sound(path: Path) -> np.ndarray:
 def _spread(n: int) -> list[int]:
     """Return at most `MOST_CHECKED` evenly spread indices below n."""
     return np.unique(np.linspace(0, n - 1, min(n, MOST_CHECKED)).round().astype(int)).tolist()
-
-
-def _nearest(plane: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a plane (h, w, ...) at another size, by nearest neighbor at the pixel's center."""
-    rows, columns = (
-        ((np.arange(wanted) + 0.5) * there / wanted).astype(int)
-        for wanted, there in ((height, plane.shape[0]), (width, plane.shape[1]))
-    )
-    return plane[rows][:, columns]

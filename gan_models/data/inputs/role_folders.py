@@ -17,6 +17,7 @@ from ...networks.specs import Input, InputSpec
 from ..layouts import LayoutError, SplitFolder
 from ..picture_tree import PictureTree, PlacedPicture, says_domain, split_said
 from .class_folders import ClassFolders, check_classes
+from .instance_edges import EDGES, INSTANCE
 
 TARGET = "target"
 ARRAYS = (".npy", ".wav")  # suffixes of files other than pictures
@@ -36,7 +37,8 @@ class RoleFolders:
         inputs: The generator's inputs, in its order.
 
     Attributes:
-        roles: Input's name -> name of its folder: the input's own, or its kind if no other input has it. A class label
+        roles: Input's name -> name of its folder: the input's own, `instance` for a mask `edges`, or its kind if no
+            other input has it. A class label
             without such a folder follows from the targets' folders of classes, `target/cat/`.
         classes: These folders of classes; None if every label has its own files.
 
@@ -48,7 +50,7 @@ class RoleFolders:
     def __init__(self, folder: SplitFolder, inputs: InputSpec) -> None:
         self.folder, self.inputs = folder, inputs
         read = [one for one in inputs.inputs if not one.drawn]
-        names = {name for one in read for name in (one.name, one.kind)}
+        names = {name for one in read for name in (one.name, one.kind, *_stand_ins(one))}
         self._tree = PictureTree(folder.root, (*sorted(names), TARGET), wanted=is_read)
         self.roles = {one.name: role for one in read if (role := self._role(one, read))}
         self.classes: ClassFolders | None = None
@@ -109,7 +111,7 @@ class RoleFolders:
     def _role(self, one: Input, read: Sequence[Input]) -> str:
         """Return the folder of an input; an empty text for a class label without one."""
         alone = [other.kind for other in read].count(one.kind) == 1
-        for role in (one.name, *((one.kind,) if alone else ())):
+        for role in (one.name, *_stand_ins(one), *((one.kind,) if alone else ())):
             if self._tree.of_domain(role):
                 return role
         if one.kind == "label" and not one.is_map:
@@ -125,6 +127,11 @@ class RoleFolders:
         """Return the split and name of a file, which all files of its entry share."""
         kept = [name for name in placed.folders if not says_domain(name, role) and not split_said(name, (), (role,))]
         return (placed.split, *kept, placed.path.stem)
+
+
+def _stand_ins(one: Input) -> tuple[str, ...]:
+    """Return names of folders from which an input can be computed: edges from maps of instances."""
+    return (INSTANCE,) if (one.name, one.kind) == (EDGES, "mask") else ()
 
 
 def has_targets(root: Path) -> bool:

@@ -18,11 +18,12 @@ from ganprune.search.setup.defaults import METHODS
 
 from ...data_specs import square
 from ..network_cases import CASES
-from ..training.small import task_named
+from ..training.small import PATCH, task_named
 from .jobs import proposal
 
 LEARNED = [name for name in METHODS if method_spec(name).widths == "learned"]
 JUDGES = ("basic", "n_layers", "pixel", "sngan", "sagan", "stylegan2", "unet_spectral", "projection")
+SOUND = ("hifigan_v1", "hifigan_v2", "hifigan_v3")  # the tasks here are of images
 LARGER = ("rrdbnet_6blocks", "srresnet", "foreign srresnet")  # their output has another size than their input
 
 
@@ -34,6 +35,22 @@ def task_and_data(inputs: InputSpec):
         side = inputs.pixels[0] if image else 32
         data = [{key: torch.rand(3, side, side) * 2 - 1 for key in ("input", "target")} for _ in range(4)]
         return task_named("paired" if image else "unconditional", **settings), data
+    kinds = [one.kind for one in inputs.inputs]
+    random = [{one.name: one.example(1, seed)[0] for one in inputs.inputs} for seed in range(4)]
+    if any(one.is_map for one in inputs.inputs):
+        task = task_named(
+            "label_to_image", inputs=inputs.text, discriminator={"model": "multiscale", "ndf": 4, "n_layers": 1}
+        )
+        return task, [{**each, "target": torch.rand(3, *inputs.inputs[0].shape) * 2 - 1} for each in random]
+    if kinds == ["image", "mask"]:
+        return task_named("inpaint", discriminator=PATCH), [
+            {"image": each["image"], "holes": each["holes"], "target": each["image"]} for each in random
+        ]
+    if kinds in (["image", "label"], ["image", "latent"]):
+        task = task_named("paired", inputs=inputs.text, discriminator=PATCH)
+        return task, [
+            {**each, "input": each["image"], "target": torch.rand(3, *inputs.pixels) * 2 - 1} for each in random
+        ]
     if inputs.of_kind("label"):
         latent, label = inputs.inputs
         task = task_named("class_conditional", inputs=f"latent:{latent.shape[0]};label:{label.classes}")
@@ -53,7 +70,7 @@ def task_and_data(inputs: InputSpec):
 
 
 @pytest.mark.parametrize("method", LEARNED)
-@pytest.mark.parametrize("name", [name for name in CASES if name not in (*JUDGES, *LARGER)])
+@pytest.mark.parametrize("name", [name for name in CASES if name not in (*JUDGES, *LARGER, *SOUND)])
 def test_a_default_method_prunes_any_generator(name: str, method: str):
     """One step of training, or one scored plan: the plan is at or under the target, and its network runs."""
     make, inputs = CASES[name]

@@ -11,7 +11,12 @@ from ganprune.gan_models.tasks.catalog import TASKS
 from ganprune.gan_models.tasks.task_data import Splits
 
 SIZE = 16
-GIVEN = {"unconditional": "latent:6", "class_conditional": "latent:6;label:4"}
+GIVEN = {
+    "unconditional": "latent:6",
+    "class_conditional": "latent:6;label:4",
+    "label_to_image": "label:6,16,16",
+    "inpaint": "3,16,16;holes=mask:1,16,16",
+}
 SETTINGS = {"super_resolution": {"degrade": "noise"}}
 OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
 

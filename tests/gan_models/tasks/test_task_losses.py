@@ -132,7 +132,7 @@ class TestEveryTask:
 
 def test_an_unknown_task_names_the_known_ones():
     """A wrong name is one line with the choices."""
-    with pytest.raises(ValueError, match="unpaired, paired, class_conditional, unconditional"):
+    with pytest.raises(ValueError, match="unpaired, paired, label_to_image, class_conditional, unconditional"):
         make_task("triple")
 
 

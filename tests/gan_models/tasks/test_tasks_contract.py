@@ -18,7 +18,7 @@ from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_s
 from ganprune.gan_models.tasks.task_parts import TaskDefaults, with_defaults
 from PIL import Image
 
-from ...data_specs import square
+from ...data_specs import of_inputs, square
 
 OWN = f"{Path(__file__).parents[1] / 'two_inputs.py'}:StyledTask"
 NAMES = [*TASKS, OWN]
@@ -28,6 +28,8 @@ GIVEN = {
     "unconditional": "latent:6",
     "style_based": "latent:6",
     "class_conditional": "latent:6;label:4",
+    "label_to_image": "label:6,16,16;edges=mask:1,16,16",
+    "inpaint": "3,16,16;holes=mask:1,16,16",
     OWN: "photo=3,16,16;style=latent:5",
 }
 SETTINGS = {"super_resolution": {"degrade": "noise"}}  # at one size nothing but noise or blur is left to restore
@@ -45,7 +47,10 @@ def fitting(name: str) -> InputSpec:
 
 
 def spec_of(name: str) -> DataSpec:
-    return square(TASKS.find(name).builtin[0], name, SIZE, n_train=6, n_test=4, settings=SETTINGS.get(name, {}))
+    given = {"n_train": 6, "n_test": 4, "settings": SETTINGS.get(name, {})}
+    if name in ("label_to_image", "inpaint"):
+        return of_inputs(TASKS.find(name).builtin[0], name, GIVEN[name], **given)
+    return square(TASKS.find(name).builtin[0], name, SIZE, **given)
 
 
 def task_of(name: str, inputs: InputSpec):

@@ -16,6 +16,8 @@ SETTINGS = {
     "paired": {"discriminator": PATCH},
     "unpaired": {"discriminator": PATCH, "pool": 5},
     "stylize": {"discriminator": PATCH},
+    "inpaint": {"discriminator": PATCH},
+    "label_to_image": {"inputs": "label:3,8,8", "discriminator": PATCH},
     "unconditional": {"latent": 6, "discriminator": {"model": "sngan", "ndf": 4}},
     "style_based": {"latent": 6, "discriminator": {"model": "stylegan2", "ndf": 4, "n_layers": 1}},
     "class_conditional": {"inputs": "latent:6;label:3", "discriminator": {"model": "projection", "ndf": 4}},
@@ -49,6 +51,20 @@ class Combiner(nn.Module):
         return torch.tanh(self.last(torch.relu(self.norm(added))))
 
 
+class Filler(Translator):
+    """A network of an image and its holes."""
+
+    def forward(self, image, holes):
+        return super().forward(image + holes)
+
+
+class Painter(Translator):
+    """A network of a label map."""
+
+    def forward(self, label):
+        return super().forward(nn.functional.one_hot(label, 3).permute(0, 3, 1, 2).float())
+
+
 class Decoder(nn.Module):
     """A latent-to-image network."""
 
@@ -75,9 +91,13 @@ class ClassDecoder(Decoder):
 
 def networks_for(task, seed=0, width=4):
     torch.manual_seed(seed)
-    kinds = {"unconditional": Decoder, "style_based": Decoder, "class_conditional": ClassDecoder} | dict.fromkeys(
-        ("paired", "unpaired", "stylize", *RESTORED), Translator
-    )
+    kinds = {
+        "unconditional": Decoder,
+        "style_based": Decoder,
+        "class_conditional": ClassDecoder,
+        "inpaint": Filler,
+        "label_to_image": Painter,
+    } | dict.fromkeys(("paired", "unpaired", "stylize", *RESTORED), Translator)
     kind = kinds.get(task.name, Combiner)
     generators = nn.ModuleDict({name: kind(width) for name in task.generator_names})
     if kind is Combiner:
@@ -101,9 +121,16 @@ def data_for(name, count=10, size=8):
         "unconditional": ("target",),
         "style_based": ("target",),
         "class_conditional": ("target",),
+        "inpaint": ("target",),
     }
     keys = keys.get(name, ("input", "target"))
     entries = [{key: torch.rand(3, size, size, generator=random) * 2 - 1 for key in keys} for _ in range(count)]
+    if name == "label_to_image":
+        entries = [{**entry, "input": torch.randint(3, (size, size), generator=random)} for entry in entries]
+    if name == "inpaint":
+        missing = torch.zeros(1, size, size)
+        missing[:, :2] = 1
+        entries = [{"image": each["target"] * (1 - missing), "holes": missing, **each} for each in entries]
     if name == "class_conditional":
         entries = [{**entry, "label": torch.tensor(i % 3)} for i, entry in enumerate(entries)]
     return entries

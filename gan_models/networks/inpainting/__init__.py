@@ -1,0 +1,1 @@
+"""Generators that fill the holes of an image: gated and partial convolutions."""

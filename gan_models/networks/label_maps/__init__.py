@@ -1,0 +1,1 @@
+"""Generators of images from label maps: SPADE (GauGAN) and pix2pixHD."""

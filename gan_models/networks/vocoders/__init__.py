@@ -1,0 +1,1 @@
+"""Generators of waveforms from mel spectrograms: HiFi-GAN."""

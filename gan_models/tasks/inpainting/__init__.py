@@ -1,0 +1,1 @@
+"""Images with holes: drawn masks, and the task that fills them."""

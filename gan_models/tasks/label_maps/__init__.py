@@ -1,0 +1,1 @@
+"""Images from label maps: GauGAN's task."""

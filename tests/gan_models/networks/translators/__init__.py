@@ -1,0 +1,1 @@
+"""Tests of generators with a second input."""

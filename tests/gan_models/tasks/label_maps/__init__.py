@@ -1,0 +1,1 @@
+"""Tests of the task from label maps to images."""
