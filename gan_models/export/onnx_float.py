@@ -26,8 +26,12 @@ from ..files.errors import WorkFailed
 from ..groups.surgery import copy_network
 from .exporter import ExportJob, file_input
 from .file_options import DEFAULT_OPSET
-from .program import free_sizes
+from .program import NoProgram, free_sizes
+from .rewrites.catalog import REWRITES
+from .rewriting import rewritten
 
+FREE_THE_BATCH = ("constants", "modulated-convolution")  # rewrites
+MODULATED = REWRITES.own["modulated-convolution"]
 LEAST_WRITTEN = 18  # the least operator set that torch writes by itself
 
 
@@ -35,9 +39,34 @@ class NotWritable(WorkFailed):
     """A network that cannot be written as ONNX; the message gives the exporter's reason."""
 
 
-def write(job: ExportJob, path: Path) -> None:
-    """Write a network in float32."""
-    write_onnx(job, path)
+def write(job: ExportJob, path: Path) -> tuple[str, ...]:
+    """Write a network in float32; return lines for the card.
+
+    Weights that are scaled per image fix the batch. If such convolutions can be rewritten, the file takes any batch.
+    """
+    try:
+        write_onnx(job, path)
+    except NotWritable as why:
+        prepared, notes = _of_any_batch(job)
+        if not notes:
+            raise
+        try:
+            write_onnx(prepared, path)
+        except NotWritable:
+            raise why from None
+        return notes
+    return ()
+
+
+def _of_any_batch(job: ExportJob) -> tuple[ExportJob, tuple[str, ...]]:
+    """Return a job whose modulated convolutions have constant weights, and lines for the card; none if it has none."""
+    if not job.free_batch:
+        return job, ()
+    try:
+        prepared, notes = rewritten(job, FREE_THE_BATCH)
+    except NoProgram:
+        return job, ()
+    return prepared, notes if MODULATED.title in " ".join(notes) else ()
 
 
 def write_onnx(job: ExportJob, path: str | Path, optimize: bool = True) -> None:

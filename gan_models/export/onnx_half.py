@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper
 from ..files.atomic_files import written_beside
 from ..files.errors import UserError
 from .exporter import ExportJob, file_input
-from .onnx_float import write_onnx
+from .onnx_float import write as write_float
 
 LARGEST = float(np.finfo(np.float16).max)
 HEADROOM = 4.0  # other inputs may be as many times larger than those of the calibration
@@ -81,7 +81,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     """Write a network in half precision; inputs and outputs stay in float32.
 
     Returns:
-        The operators that stay in float32 with the reasons, as notes.
+        The operators that stay in float32 with the reasons, and rewritten ones, as notes.
 
     Raises:
         NotWritable: The network cannot be written as ONNX.
@@ -89,7 +89,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     batches = _batches(job)
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder) / "float.onnx"
-        write_onnx(job, plain)
+        notes = write_float(job, plain)
         graph = _Graph(onnx.load(plain))
     expected = [_run(graph.model, job.names, batch)[0] for batch in batches]
     measured = measure(graph, job.names, batches)
@@ -105,7 +105,7 @@ def write(job: ExportJob, path: Path) -> tuple[str, ...]:
     with written_beside(path) as beside:
         helper.set_model_props(half, dict(job.facts))
         onnx.save(half, beside)
-    return _notes(graph.model, kept)
+    return (*_notes(graph.model, kept), *notes)
 
 
 def _batches(job: ExportJob) -> list[Arrays]:

@@ -23,7 +23,7 @@ REWRITES: OpenTable[Rewrite] = OpenTable(
         ),
         "modulated-convolution": Rewrite(
             f"{_HERE}.modulated_convolution:rewrite", "weights scaled per image as scaled inputs and outputs",
-            ("aten.conv2d.default",),
+            ("aten.conv2d.default", "aten.conv_transpose2d.input"),
         ),
         "transposed-convolution": Rewrite(
             f"{_HERE}.transposed_convolution:rewrite", "a transposed convolution as convolution and pixel shuffle",

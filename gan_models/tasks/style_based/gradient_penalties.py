@@ -26,16 +26,15 @@ def r1_penalty(judge: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     return gradient.square().flatten(1).sum(1).mean()
 
 
-def path_length_penalty(generator: Callable[..., Tensor], inputs: tuple[Tensor, ...], seed: int) -> Tensor:
-    """Return the variance of path lengths in a batch, a scalar.
+def path_lengths(generator: Callable[..., Tensor], inputs: tuple[Tensor, ...], seed: int) -> Tensor:
+    """Return the length of J'y per image, (N,).
 
-    A path length is the length of J'y: J is the derivative of an image by its style, and y is noise over the root of
-    the number of pixels (Karras et al. 2020, equation 4). The mean is that of the batch; published code has a running
-    one. A generator without a module marked `makes_style` is derived by its latents.
+    J is the derivative of an image by its style, and y is noise over the root of the number of pixels (Karras et al.
+    2020, equation 4). A generator without a module marked `makes_style` is derived by its latents.
 
     Args:
         generator: Returns images (N, C, H, W).
-        inputs: What it takes, of at least two images.
+        inputs: What it takes.
         seed: Of the noise.
     """
     styles: list[Tensor] = []
@@ -56,5 +55,4 @@ def path_length_penalty(generator: Callable[..., Tensor], inputs: tuple[Tensor, 
         of = styles or [x for x in read if x.requires_grad]
         gradients = torch.autograd.grad((images * noise).sum(), of, create_graph=True)
     squares = torch.stack([gradient.float().square().flatten(1).sum(1) for gradient in gradients]).sum(0)
-    lengths = (squares + 1e-12).sqrt()
-    return (lengths - lengths.mean().detach()).square().mean()
+    return (squares + 1e-12).sqrt()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ...files.errors import UserError
@@ -21,10 +22,11 @@ from ...networks.specs import OutputSpec
 from ..settings import DiscriminatorSettings, check_weights
 from ..task import Batch, Network, shown
 from ..unconditional import UnconditionalSettings, UnconditionalTask
-from .gradient_penalties import path_length_penalty, r1_penalty
+from .gradient_penalties import path_lengths, r1_penalty
 
 LAST_SIZE = 4  # pixels per side of the discriminator's last map
-LEAST_PATHS = 2  # images whose path lengths have a variance
+DECAY = 0.0025  # share of a batch in the running mean of path lengths; published: 0.01 in every fourth step
+STATE = "path_length"
 
 
 @dataclass(frozen=True)
@@ -58,16 +60,19 @@ class StyleBasedSettings(UnconditionalSettings):
         if not 0 < self.regularized <= 1:
             raise UserError(f"regularized={self.regularized} is not a share; use a number above 0 and at most 1")
 
-    def n_regularized(self, n: int, least: int) -> int:
+    def n_regularized(self, n: int) -> int:
         """Return how many images of a batch of n a term reads."""
-        return min(n, max(least, round(self.regularized * n)))
+        return max(1, round(self.regularized * n))
 
 
 class StyleBasedTask(UnconditionalTask):
     """StyleGAN2: G(latent) hard for D to tell from real images, with smooth paths; D with small gradients.
 
-    Loss of G: adversarial + weight_path_length * path_length_penalty; of D: real and fake terms + weight_r1 / 2 *
-    r1_penalty. Batches: {"target" (N, C, H, W), "step" ()}.
+    Loss of G: adversarial + weight_path_length * mean (path_lengths - running mean)^2; of D: real and fake terms +
+    weight_r1 / 2 * r1_penalty. Batches: {"target" (N, C, H, W), "step" ()}.
+
+    The running mean begins with the first batch's, not with 0: from 0 on, it would first shrink the derivatives. It
+    takes a batch in with D's loss, so that both of G's losses of a batch are equal.
     """
 
     name = "style_based"
@@ -75,6 +80,8 @@ class StyleBasedTask(UnconditionalTask):
 
     def __init__(self, settings: StyleBasedSettings | None = None, seed: int = 0) -> None:
         super().__init__(settings or StyleBasedSettings(), seed)
+        self._mean: Tensor | None = None  # of path lengths
+        self._next: Tensor | None = None  # that of the last batch
 
     @classmethod
     def from_json(cls, settings: Mapping[str, JSON], seed: int) -> StyleBasedTask:
@@ -116,12 +123,13 @@ class StyleBasedTask(UnconditionalTask):
         """Return the terms "adversarial" and "path_length", the latter left out with weight 0, and G's images."""
         terms, outputs = super().generator_losses(generators, discriminators, batch)
         inputs, weight = self.inputs(batch, "G"), self.settings.weight_path_length
-        n = self.settings.n_regularized(len(outputs["G"]), LEAST_PATHS)
-        if weight and n >= LEAST_PATHS:
-            paths = path_length_penalty(
-                generators["G"], tuple(x[:n] for x in inputs), mixed(self.seed, 31, int(batch["step"]))
-            )
-            terms["path_length"] = weight * paths
+        if weight:
+            n = self.settings.n_regularized(len(outputs["G"]))
+            read = tuple(x[:n] for x in inputs)
+            lengths = path_lengths(generators["G"], read, mixed(self.seed, 31, int(batch["step"])))
+            self._next = lengths.detach().mean()
+            mean = self._next if self._mean is None else self._mean.lerp(self._next, DECAY)
+            terms["path_length"] = weight * (lengths - mean).square().mean()
         return terms, outputs
 
     def discriminator_loss(
@@ -129,9 +137,20 @@ class StyleBasedTask(UnconditionalTask):
     ) -> Tensor:
         """Return D's real and fake terms, and R1 of the batch's first real images."""
         loss = super().discriminator_loss(outputs, discriminators, batch)
+        if self._next is not None:
+            self._mean = self._next if self._mean is None else self._mean.lerp(self._next, DECAY)
+            self._next = None
         if not self.settings.weight_r1:
             return loss
-        n = self.settings.n_regularized(len(batch["target"]), 1)
+        n = self.settings.n_regularized(len(batch["target"]))
         inputs = tuple(x[:n] for x in self.inputs(batch, "G"))
         penalty = r1_penalty(lambda images: discriminators["G"](*shown(self, inputs, images)), batch["target"][:n])
         return loss + self.settings.weight_r1 / 2 * penalty
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the running mean of path lengths, if there is one."""
+        return {} if self._mean is None else {STATE: self._mean}
+
+    def load_state(self, state: Mapping[str, Tensor], device: torch.device) -> None:
+        """Put the running mean back."""
+        self._mean = state[STATE].to(device) if STATE in state else None

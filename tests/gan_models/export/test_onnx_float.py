@@ -20,6 +20,11 @@ OURS = {
     "resnet": ("resnet", {"ngf": 4, "n_blocks": 1}, (3, 32, 32)),
     "unet": ("unet", {"num_downs": 5, "ngf": 4, "dropout": True}, (3, 64, 64)),
     "sngan_32": ("sngan_32", {"ngf": 8}, (128,)),
+    "stylegan2_256": (
+        "stylegan2_256",
+        {"size": 16, "style": 16, "layers": 2, "channel_base": 64, "channel_max": 8},
+        (512,),
+    ),
 }
 
 

@@ -5,6 +5,7 @@ import itertools
 import pytest
 import torch
 from ganprune.gan_models.export.exporter import ExportJob
+from ganprune.gan_models.export.onnx_float import write as write_float
 from ganprune.gan_models.export.program import trace
 from ganprune.gan_models.export.rewrites.catalog import REWRITES
 from ganprune.gan_models.export.rewrites.graph import RewrittenNetwork, rewrite_program
@@ -131,40 +132,65 @@ def test_a_transposed_convolution_of_any_kind():
 
 
 class Modulated(nn.Module):
-    """StyleGAN2's convolution, as published code writes it."""
+    """StyleGAN2's convolution, as published code writes it: enlarging ones swap outputs and inputs first."""
 
-    def __init__(self, demodulate: bool) -> None:
+    def __init__(self, demodulate: bool, up: bool = False, outputs: int = 5) -> None:
         super().__init__()
-        self.weight, self.demodulate = nn.Parameter(torch.randn(5, 4, 3, 3)), demodulate
+        self.weight, self.demodulate, self.up = nn.Parameter(torch.randn(outputs, 4, 3, 3)), demodulate, up
         self.style = nn.Linear(7, 4)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         n = x.shape[0]
-        weight = self.weight.unsqueeze(0) * self.style(w).reshape(n, 1, -1, 1, 1)
+        weight = 0.3 * self.weight.unsqueeze(0) * self.style(w).reshape(n, 1, -1, 1, 1)
         if self.demodulate:
             weight = weight * (weight.square().sum(dim=[2, 3, 4]) + 1e-8).rsqrt().reshape(n, -1, 1, 1, 1)
-        x = F.conv2d(x.reshape(1, -1, *x.shape[2:]), weight.reshape(-1, *weight.shape[2:]), padding=1, groups=n)
+        x = x.reshape(1, -1, *x.shape[2:])
+        if self.up:
+            swapped = weight.transpose(1, 2).reshape(-1, *weight.shape[1:2], *weight.shape[3:])
+            x = F.conv_transpose2d(x, swapped, stride=2, padding=1, output_padding=1, groups=n)
+        else:
+            x = F.conv2d(x, weight.reshape(-1, *weight.shape[2:]), padding=1, groups=n)
         return x.reshape(n, -1, *x.shape[2:])
 
 
+@pytest.mark.parametrize("outputs", [4, 5])
+@pytest.mark.parametrize("up", [False, True])
 @pytest.mark.parametrize("demodulate", [False, True])
-def test_a_modulated_convolution_has_constant_weights(demodulate):
+def test_a_modulated_convolution_has_constant_weights(demodulate, up, outputs):
     """Scales move to inputs and outputs, for any image's style; no convolution of computed weights is left."""
     torch.manual_seed(0)
-    network = Modulated(demodulate).double().eval()
+    network = Modulated(demodulate, up, outputs).double().eval()
     x, w = images(2, 4, 6, 6), images(2, 7)
     found = rewritten(network, x, w, names=("constants", "modulated-convolution"))
     assert "modulated-convolution" in {call.rewrite for call in found.calls}
-    assert "aten.conv2d.default" not in operators(found)
+    assert not {"aten.conv2d.default", "aten.conv_transpose2d.input"} & {*operators(found)}
     for seed in (1, 2):
         styles = w * seed
         assert (found.network(x, styles) - network(x, styles)).abs().max() < EXACT
+
+
+@pytest.mark.parametrize("up", [False, True])
+def test_weights_per_image_are_written_for_any_batch(tmp_path, up):
+    """The batch is no longer the number of groups: ONNX files take one image and five, and the card says so."""
+    onnxruntime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    network = Modulated(True, up).eval()
+    job = ExportJob(network, (torch.randn(2, 4, 6, 6), torch.randn(2, 7)), ("x", "w"))
+    notes = write_float(job, tmp_path / "one.onnx")
+    assert "weights scaled per image as scaled inputs and outputs" in " ".join(notes)
+    session = onnxruntime.InferenceSession(str(tmp_path / "one.onnx"))
+    for n in (1, 5):
+        x, w = torch.randn(n, 4, 6, 6), torch.randn(n, 7)
+        (found,) = session.run(None, {"x": x.numpy(), "w": w.numpy()})
+        with torch.no_grad():
+            assert abs(found - network(x, w).numpy()).max() < 1e-4
 
 
 NETWORKS = {
     "resnet": ({"ngf": 4, "n_blocks": 1}, (3, 16, 16)),
     "unet": ({"ngf": 4, "num_downs": 5}, (3, 32, 32)),
     "sngan_32": ({"ngf": 8}, (128,)),
+    "stylegan2_256": ({"size": 16, "style": 16, "layers": 2, "channel_base": 64, "channel_max": 8}, (512,)),
     "srvgg_compact": ({"num_feat": 8, "num_conv": 1}, (3, 8, 8)),
     "srresnet": ({"num_feat": 8, "num_block": 1}, (3, 8, 8)),
 }

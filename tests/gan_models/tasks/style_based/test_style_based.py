@@ -4,9 +4,10 @@ import pytest
 import torch
 from ganprune.gan_models.data.dataset import batches
 from ganprune.gan_models.files.errors import UserError
+from ganprune.gan_models.files.seeds import mixed
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.specs import OutputSpec
-from ganprune.gan_models.tasks.style_based.gradient_penalties import path_length_penalty, r1_penalty
+from ganprune.gan_models.tasks.style_based.gradient_penalties import path_lengths, r1_penalty
 from ganprune.gan_models.tasks.style_based.style_based_task import StyleBasedTask
 from ganprune.gan_models.tasks.task import make_task
 from ganprune.gan_models.training.loop import Networks, Recipe, train
@@ -24,7 +25,7 @@ def generator(seed=0):
 
 
 def test_r1_of_a_linear_judge_is_its_squared_length():
-    """Scores x . a have the gradient a, whatever the images are; twice a has four times the penalty."""
+    """Scores x . a have the gradient a, whatever the images are; twice a has four times the lengths."""
     a = torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0))
     images = torch.randn(5, 3, 4, 4)
     for factor in (1, 2):
@@ -33,7 +34,7 @@ def test_r1_of_a_linear_judge_is_its_squared_length():
 
 
 def test_r1_is_a_loss_of_the_discriminators_weights():
-    """The gradient of the penalty reaches the weights: (a . x)^2 / 2 has the input gradient (a . x) a."""
+    """The gradient of the lengths reaches the weights: (a . x)^2 / 2 has the input gradient (a . x) a."""
     weight = torch.tensor([1.0, 2.0], requires_grad=True)
     x = torch.tensor([[[[3.0]], [[1.0]]]])
     r1_penalty(lambda images: (images[:, :, 0, 0] @ weight).square() / 2, x).backward()
@@ -59,8 +60,8 @@ def test_path_lengths_are_of_the_marked_style():
     z = torch.tensor([[1.0, 5.0, 0.0], [3.0, 1.0, 1.0]])
     noise = torch.randn(2, 3, 2, 2, generator=torch.Generator().manual_seed(7)) / 2
     lengths = (z[:, :1] * noise.sum((2, 3))).norm(dim=1)
-    assert float(path_length_penalty(Stretched(), (z,), 7)) == pytest.approx(float(lengths.var(unbiased=False)), 1e-4)
-    assert float(path_length_penalty(Stretched(), (0 * z,), 7)) < 1e-9
+    assert torch.allclose(path_lengths(Stretched(), (z,), 7), lengths, rtol=1e-4)
+    assert float(path_lengths(Stretched(), (0 * z,), 7).max()) < 1e-5
 
 
 def test_a_closure_has_the_path_lengths_of_its_module():
@@ -68,20 +69,40 @@ def test_a_closure_has_the_path_lengths_of_its_module():
     made, z = generator(), torch.randn(4, 6)
     state = dict(made.named_parameters())
     closure = lambda *x: functional_call(made, state, x)  # noqa: E731
-    penalty = path_length_penalty(made, (z,), 0)
-    assert torch.equal(path_length_penalty(closure, (z,), 0), penalty)
-    penalty.backward()
+    lengths = path_lengths(made, (z,), 0)
+    assert torch.equal(path_lengths(closure, (z,), 0), lengths)
+    lengths.sum().backward()
     assert made.mapping.fc0.weight.grad is not None
     unmarked = build("stylegan2_256", SMALL)
     unmarked.load_state_dict(made.state_dict())
     unmarked.mapping.makes_style = False
-    assert not torch.equal(path_length_penalty(unmarked, (z,), 0), penalty)
+    assert not torch.equal(path_lengths(unmarked, (z,), 0), lengths)
+
+
+def test_the_running_mean_begins_with_a_batch_and_is_kept():
+    """The first batch is compared with its own mean; later ones with 0.25 % of theirs; the state goes on elsewhere."""
+    source, made = batches(data_for("style_based"), 8, 0), generator()
+    one, two = next(source), next(source)
+    task, other = (task_named("style_based", weight_path_length=1.0) for _ in range(2))
+    judges = task.make_discriminators(0)
+    lengths = [
+        path_lengths(made, (task.inputs(b, "G")[0][:2],), mixed(3, 31, int(b["step"]))).detach() for b in (one, two)
+    ]
+    terms, outputs = task.generator_losses({"G": made}, judges, one)
+    assert float(terms["path_length"].detach()) == pytest.approx(float(lengths[0].var(unbiased=False)), rel=1e-4)
+    task.discriminator_loss(outputs, judges, one)
+    other.load_state(task.state(), torch.device("cpu"))
+    mean = 0.9975 * lengths[0].mean() + 0.0025 * lengths[1].mean()
+    wanted = float((lengths[1] - mean).square().mean())
+    for each in (task, other):
+        terms, _ = each.generator_losses({"G": made}, judges, two)
+        assert float(terms["path_length"].detach()) == pytest.approx(wanted, rel=1e-4)
 
 
 @pytest.mark.parametrize("weight", ["weight_r1", "weight_path_length"])
 def test_a_term_of_weight_0_is_left_out(weight):
     """And a term of twice the weight is twice as large."""
-    batch = next(batches(data_for("style_based"), 4, 0))
+    batch = next(batches(data_for("style_based"), 8, 0))
     values = []
     for factor in (0.0, 1.0, 2.0):
         task = task_named("style_based", **{"weight_r1": 0.0, "weight_path_length": 0.0, weight: factor})
