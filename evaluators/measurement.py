@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..gan_models.files.errors import UserError
 from ..gan_models.files.plain_values import later
 
 DIRECTIONS = ("lower", "higher")
@@ -94,19 +95,24 @@ class Measurement:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Measurement:
-        """Return the measurement of a record. Raises ValueError for an unknown or missing key.
+        """Return the measurement of a record. Raises UserError for an unknown or missing key, or an impossible value.
 
         An absent value is null, or the text `nan` if the record is part of a larger value's JSON.
         """
         known = {field.name for field in fields(cls)}
+        if not isinstance(record, Mapping):
+            raise UserError(f"a recorded measurement is not possible: got {type(record).__name__}; expected an object")
         if set(record) - known or not {"name", "value", "unit"} <= set(record):
-            raise ValueError(
+            raise UserError(
                 f"a measurement has the keys {', '.join(sorted(known))} (name, value and unit at least), "
                 f"got {', '.join(sorted(record)) or 'none'}"
             )
         values = dict(record)
         values["value"] = math.nan if values["value"] in (None, "nan") else values["value"]
-        return cls(**values)
+        try:
+            return cls(**values)
+        except (ValueError, TypeError) as error:
+            raise UserError(f"a recorded measurement is not possible: {error}") from error
 
 
 def frechet_name(encoder: str, n: int) -> str:

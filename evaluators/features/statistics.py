@@ -5,7 +5,6 @@ Shapes: N images, d features.
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from ...gan_models.files.atomic_files import written_beside
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.parsers.array_files import load_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,18 +65,16 @@ class FeatureStatistics:
             ValueError: It is not such a file; nothing in it is unpickled.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                n = int(arrays["n"]) if "n" in arrays else None
-                mean, covariance = np.asarray(arrays["mu"]), np.asarray(arrays["sigma"])
-        except (
-            OSError,
-            KeyError,
-            ValueError,
-            TypeError,
-            AttributeError,
-            EOFError,
-            zipfile.BadZipFile,
-        ) as error:
+            arrays = load_arrays(path, ("mu", "sigma", "n"))
+            n = int(arrays["n"]) if "n" in arrays else None
+            mean, covariance = arrays["mu"], arrays["sigma"]
+            if (
+                mean.shape * 2 != covariance.shape
+                or mean.ndim != 1
+                or {mean.dtype.kind, covariance.dtype.kind} != {"f"}
+            ):
+                raise ValueError(f"got {mean.dtype} of shape {mean.shape} and {covariance.dtype} of {covariance.shape}")
+        except (OSError, KeyError, ValueError, TypeError) as error:
             raise UserError(f"{path} is not an .npz of statistics with the keys mu and sigma ({error})") from error
         return cls(torch.from_numpy(mean), torch.from_numpy(covariance), n)
 

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from ..files.atomic_files import written_beside
 from ..files.errors import UserError
 from ..files.hashes import file_sha256
+from ..files.parsers.structured_text import MAX_DEPTH, parse_json
 from .foreign_files import damaged_record, foreign_kind
 from .state_dicts import first, fitting, holders_of, located
 
@@ -110,7 +111,9 @@ def _content(path: Path) -> Any:
         # A stream, because PyTorch depends on the suffix of a path.
         with path.open("rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warnings on pickle protocols; the message below has the relevant facts
-            return torch.load(file, map_location="cpu", weights_only=True)
+            return _bounded(path, torch.load(file, map_location="cpu", weights_only=True))
+    except CheckpointError:
+        raise
     except pickle.UnpicklingError as error:
         named = re.search(r"GLOBAL ([\w.]+)", str(error))
         if head[:2] in PICKLE_HEADS or "GLOBAL" in str(error):
@@ -120,8 +123,18 @@ def _content(path: Path) -> Any:
                 f"to save model.state_dict() alone, or convert it to .safetensors"
             ) from error
         raise CheckpointError(_damaged(path)) from error
-    except (RuntimeError, EOFError, OSError, KeyError, ValueError, AttributeError, TypeError) as error:
+    except Exception as error:  # of a damaged file, PyTorch's reader raises any kind
         raise CheckpointError(_damaged(path)) from error
+
+
+def _bounded(path: Path, content: Any) -> Any:
+    """Return a checkpoint's content; one that is nested too deeply, or contains itself, is refused."""
+    level = [content] if isinstance(content, Mapping) else []
+    for _ in range(MAX_DEPTH):
+        level = [value for one in level for value in one.values() if isinstance(value, Mapping) and value]
+        if not level:
+            return content
+    raise CheckpointError(f"checkpoint {path} is nested too deeply: expected at most {MAX_DEPTH} levels")
 
 
 def save_weights(
@@ -189,7 +202,7 @@ def load_state(folder: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not has_state(folder):
         raise CheckpointError(f"there is no training checkpoint in {folder} (no {STATE_FILE})")
     try:
-        state = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+        state = parse_json((folder / STATE_FILE).read_text(encoding="utf-8"))
         path, digest, info = folder / Path(state["tensors"]).name, state["sha256"], state["info"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(

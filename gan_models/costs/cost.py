@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..files.errors import UserError
+
 PREFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12}
 
 
@@ -61,7 +63,7 @@ class Cost:
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.name):
-            raise ValueError(f"invalid name of a cost: got {self.name!r}; expected lower case, digits and _")
+            raise UserError(f"invalid name of a cost: got {self.name!r}; expected lower case, digits and _")
         if not self.suffixes and not self.fixed_suffixes:
             raise ValueError(f"cost {self.name} has no suffix, so no budget can be written in it")
         if (self.price is None) != (self.count is None):

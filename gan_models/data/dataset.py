@@ -269,7 +269,7 @@ def batches(
 
 def _of_process(error: UserError) -> UserError:
     """Return the original error of a process that reads ahead: torch sends its traceback as text."""
-    text = str(error)
+    text = str(error.args[0]) if error.args else ""  # with its line breaks
     if not text.startswith("Caught "):
         return error
     found = UserError(text.strip().rpartition("\n")[2].partition(": ")[2])

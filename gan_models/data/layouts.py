@@ -156,8 +156,12 @@ def existing(source: str) -> Path:
     Raises:
         UserError: It does not exist.
     """
-    root = Path(source).expanduser()
-    if not root.exists():
+    try:
+        root = Path(source).expanduser()
+        exists = root.exists()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, or a user that is not there
+        root, exists = Path(), False
+    if not exists:
         raise UserError(f"data {source!r} does not exist: expected a folder, or one of {', '.join(BUILTIN)}")
     if root.suffix == ".py":
         raise UserError(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import UserError
+from .parsers.structured_text import parse_json
 from .plain_values import to_json
 
 
@@ -55,8 +56,8 @@ def write_json(path: str | Path, value: Any) -> Path:
 def read_json(path: str | Path) -> dict[str, Any] | None:
     """Return the JSON object in a file; None if the file is missing or is not such JSON."""
     try:
-        value = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError):
+        value = parse_json(Path(path).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
     return value if isinstance(value, dict) else None
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from .texts.message_text import message_line
+
+# What code raises on values of other types and sizes than it expects.
+MALFORMED = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, RecursionError)
+
 
 class UserError(ValueError):
     """An error in the user's input: the command line ends with exit code 2 and this one line.
 
-    The message reads `what is wrong: got X; expected Y. Try Z.`, on one line.
+    The message reads `what is wrong: got X; expected Y. Try Z.`, on one line. Texts from files may be part of it: they
+    are shown without control characters, and shortened.
 
     Attributes:
         traceback: Traceback of the user's own code, for a log; empty unless that code raised.
     """
 
     traceback: str = ""
+
+    def __str__(self) -> str:
+        return message_line(super().__str__())
 
 
 class UserErrors(UserError):
@@ -30,6 +39,9 @@ class UserErrors(UserError):
         self.errors = tuple(errors)
         self.traceback = "\n".join(error.traceback for error in errors if error.traceback)
 
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.errors))
+
     def __reduce__(self) -> tuple[type, tuple[tuple[UserError, ...]]]:
         return type(self), (self.errors,)
 
@@ -40,6 +52,32 @@ class WorkFailed(RuntimeError):
     The command line ends with exit code 1 and this one line. Any other exception is a bug in ganprune, and is reported
     as one.
     """
+
+    def __str__(self) -> str:
+        return message_line(super().__str__())
+
+
+@contextmanager
+def malformed_as(error_type: type[UserError] | type[WorkFailed], what: str) -> Iterator[None]:
+    """Turn the exceptions of values that ganprune did not write into one line.
+
+    It stands around the reading of whole records from elsewhere, such as a database of another machine. Their
+    parts have many types, and a check of each part by itself would forget some.
+
+    Args:
+        error_type: The exception to raise instead.
+        what: The record, for the message.
+
+    Raises:
+        error_type: The block raised one of `MALFORMED`; errors of the user's input pass unchanged.
+    """
+    try:
+        yield
+    except (UserError, WorkFailed):
+        raise
+    except MALFORMED as error:
+        reason = f"{type(error).__name__}: {error}"[:200]
+        raise error_type(f"{what} cannot be read: got {reason}; expected what ganprune wrote") from error
 
 
 class Refusals:

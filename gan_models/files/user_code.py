@@ -88,7 +88,11 @@ def check_file(reference: str, kind: str) -> None:
         UserError: It is missing.
     """
     path = file_of(reference)
-    if path is not None and not located(path).is_file():
+    try:
+        missing = path is not None and not located(path).is_file()
+    except (OSError, ValueError, RuntimeError):  # too long, a zero byte, or a user that is not there
+        missing = True
+    if missing:
         raise UserError(f"{kind} file is missing: got {path}; expected a Python file. Try its absolute path")
 
 

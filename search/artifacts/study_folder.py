@@ -10,6 +10,7 @@ from typing import Self
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.kept_copies import SOURCE
+from ...gan_models.files.parsers.structured_text import parse_json
 from ...gan_models.files.plain_values import from_json
 from ..records.layout_0_1 import upgraded_outcome
 from ..records.messages import TrialOutcome, TrialRequest
@@ -147,7 +148,7 @@ class StudyFolder:
         if not self.remote:
             return str((read_json(self.path / OWNER) or {}).get("id", ""))
         content = self.behind().read(OWNER)
-        return "" if content is None else str(json.loads(content).get("id", ""))
+        return "" if content is None else str(parse_json(content.decode()).get("id", ""))
 
     def _holds_files(self) -> bool:
         if self.remote:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
-import json
-import tomllib
 from collections.abc import Iterable
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.parsers.structured_text import MAX_DEPTH, parse_json, parse_literal, parse_toml
 
 QUOTES = ("'", '"')
 BRACKETS = {"[": "]", "(": ")", "{": "}"}
@@ -88,6 +86,8 @@ def split_outside(text: str) -> list[str]:
             opened.append(character)  # an apostrophe within a word is not a quote
         elif character in BRACKETS:
             opened.append(character)
+            if len(opened) > MAX_DEPTH:
+                raise UserError(f"{text!r} is nested too deeply: expected at most {MAX_DEPTH} brackets in each other")
         elif character in BRACKETS.values():
             if not opened or BRACKETS[opened.pop()] != character:
                 raise UserError(f"{text!r}: {character!r} closes nothing. Try for example mult=[1,2,4]")
@@ -102,8 +102,8 @@ def split_outside(text: str) -> list[str]:
 def _value(text: str) -> Any:
     if text.lower() in WORDS:
         return WORDS[text.lower()]
-    for read in (json.loads, ast.literal_eval):
-        with contextlib.suppress(ValueError, SyntaxError):
+    for read in (parse_json, parse_literal):
+        with contextlib.suppress(ValueError):
             return read(text)
     if text[:1] in ("[", "("):  # a shell removes the quotes of ["a","b"]
         return [_value(part.strip()) for part in split_outside(text[1:-1]) if part.strip()]
@@ -144,8 +144,8 @@ def read_setting(text: str) -> tuple[tuple[str, ...], Any]:
     if not equals or not all(parts):
         raise UserError(f"--set {text!r} is not PATH=VALUE. Try for example training.recipe.amp=bf16")
     try:
-        return parts, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+        return parts, parse_toml(f"value = {value}")["value"]
+    except ValueError:
         return parts, value.strip()
 
 

@@ -8,7 +8,6 @@ flag.
 from __future__ import annotations
 
 import dataclasses
-import tomllib
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.parsers.structured_text import parse_toml
 from ...gan_models.files.texts.near_names import MOST_NEAR, did_you_mean
 from .flag_text import read_arguments, read_list, read_numbers, read_setting
 from .option import Option, Shortcut, former_names, options_of
@@ -99,11 +99,11 @@ def read_toml(path: Path, tables: Tables, flags: Iterable[Flag]) -> Values:
     """
     try:
         # Editors on Windows start a file with a byte-order mark.
-        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        content = parse_toml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"cannot read the configuration {path}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not TOML: {error}") from error
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
     return read_tables(content, tables, flags, str(path))
 
 

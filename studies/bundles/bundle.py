@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -12,12 +11,14 @@ from torch import Tensor, nn
 
 from ...evaluators.cost.catalog import RUNTIMES
 from ...gan_models.checkpoints.checkpoint import load_into, load_weights, save_weights
+from ...gan_models.checkpoints.network_bounds import bounded, check_inputs, check_size
 from ...gan_models.export.catalog import EXPORTERS
 from ...gan_models.files.atomic_files import read_json, write_json
 from ...gan_models.files.atomic_folders import fresh_folder
-from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.errors import MALFORMED, UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.files.kept_copies import copy_with_neighbors, holds_copies, located, look_in
+from ...gan_models.files.parsers.structured_text import parse_json
 from ...gan_models.files.plain_values import from_json
 from ...gan_models.files.projects.project import copied_files, neighbors_folder
 from ...gan_models.files.user_code import file_of, is_path, one_line
@@ -327,7 +328,7 @@ def read_architecture(folder: Path) -> Architecture:
 def read_card(folder: Path) -> Card:
     """Return the bundle's card, of this version or an earlier one. Raises BundleError."""
     try:
-        data = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        data = parse_json((folder / CARD).read_text(encoding="utf-8"))
         if isinstance(data, Mapping) and "formats" not in data:
             return first_card(data, read_manifest(folder).files)
         return from_json(Card, data)
@@ -357,8 +358,21 @@ def _full(folder: Path, architecture: Architecture) -> nn.Module:
     """Build at full width."""
     model = f"{folder / SOURCE}:{architecture.source}" if architecture.source else architecture.model
     holds_copies(folder)
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers stay as they are
+
+    def make() -> nn.Module:
         return build(model, architecture.arguments, architecture.selected)
+
+    try:
+        check_inputs(architecture.inputs, folder / STORED)
+        if architecture.model in NETWORKS.own:
+            check_size(make, folder / WEIGHTS)
+        # The caller's random numbers stay as they are.
+        with torch.random.fork_rng(devices=[]), bounded(str(folder)):
+            return make()
+    except BundleError:
+        raise
+    except UserError as error:
+        raise BundleError(f"{folder} cannot be rebuilt: {error}") from error
 
 
 def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
@@ -375,8 +389,8 @@ def _rebuild(folder: Path, architecture: Architecture) -> nn.Module:
             )
         small = cut(full, groups, plan)
         load_into(small, folder / WEIGHTS)
-    except BundleError:
+    except (BundleError, WorkFailed):
         raise
-    except ValueError as error:
-        raise BundleError(f"{folder} cannot be rebuilt: {error}") from error
+    except (*MALFORMED, RuntimeError, MemoryError) as error:
+        raise BundleError(f"{folder} cannot be rebuilt: {one_line(error)}") from error
     return small.eval()

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from ...evaluators.cost.device import COMMAND, Device, cpu_model, cpus_allowed
+from ...gan_models.files.parsers.structured_text import parse_json
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import StudyConfig
 from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
@@ -67,7 +68,7 @@ class ProfileStore:
     def layers(self, device: Device) -> dict[str, LayerTable]:
         """Return all layers that were measured on a device, by key. Raises StorageError."""
         rows = self._rows(LAYERS, device.id)
-        return {row["layer"]: from_json(LayerTable, json.loads(row["content"])) for row in rows}
+        return {row["layer"]: from_json(LayerTable, parse_json(row["content"])) for row in rows}
 
     def put_layer(self, device: Device, layer: LayerTable) -> None:
         """Store one layer's table, replacing an older one. Raises StorageError."""
@@ -76,7 +77,7 @@ class ProfileStore:
 
     def profiles(self) -> tuple[LatencyProfile, ...]:
         """Return all profiles, or none if the database has never had one. Raises StorageError."""
-        return tuple(LatencyProfile.from_json(json.loads(row["content"])) for row in self._rows(PROFILES))
+        return tuple(LatencyProfile.from_json(parse_json(row["content"])) for row in self._rows(PROFILES))
 
     def put(self, profile: LatencyProfile) -> None:
         """Store a profile, replacing an older one of the same device and network. Raises StorageError."""

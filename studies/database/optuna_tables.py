@@ -6,7 +6,7 @@ trial took a hundred times as long, and opening 5,000 trials took a minute. The 
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,8 @@ from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.trial import FrozenTrial
 from sqlalchemy import Connection, Table, delete, insert, select
+
+from ...gan_models.files.parsers.structured_text import parse_json
 
 STUDIES: Table = models.StudyModel.__table__
 TRIALS: Table = models.TrialModel.__table__
@@ -109,12 +111,15 @@ def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> 
 
         def rows_of(table: Table, order: Any, *columns: Any) -> list[Any]:
             query = select(table.c.trial_id, *columns).join(TRIALS, TRIALS.c.trial_id == table.c.trial_id)
-            return list(connection.execute(query.where(chosen).order_by(order)))
+            found = list(connection.execute(query.where(chosen).order_by(order)))
+            _check_types(found, columns)
+            return found
 
         columns = (TRIALS.c.trial_id, TRIALS.c.number, TRIALS.c.state, TRIALS.c.datetime_start)
         found = list(
             connection.execute(select(*columns, TRIALS.c.datetime_complete).where(chosen).order_by(TRIALS.c.trial_id))
         )
+        _check_types(found, (TRIALS.c.trial_id, TRIALS.c.number), first=0)
         names: dict[str, str] = {}  # each name once in memory, for any number of trials
         kinds: dict[str, BaseDistribution] = {}
         spaces: dict[int, dict[str, BaseDistribution]] = defaultdict(dict)
@@ -143,7 +148,7 @@ def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> 
         for table in (USER, SYSTEM):
             kept: dict[int, dict[str, Any]] = defaultdict(dict)
             for trial_id, key, text in rows_of(table, table.c.trial_id, table.c.key, table.c.value_json):
-                kept[trial_id][names.setdefault(key, key)] = json.loads(text, object_pairs_hook=_with_shared(names))
+                kept[trial_id][names.setdefault(key, key)] = parse_json(text, _with_shared(names))
             attributes.append(kept)
     return [
         FrozenTrial(
@@ -162,6 +167,21 @@ def read_trials(storage: RDBStorage, study_id: int, only: int | None = None) -> 
         )
         for trial_id, number, state, started, ended in found
     ]
+
+
+def _check_types(rows: Sequence[Any], columns: Sequence[Any], first: int = 1) -> None:
+    """Raise ValueError for a value of another type than its column's, which SQLite stores all the same.
+
+    Args:
+        rows: The rows.
+        columns: Columns of the rows from the index `first` on.
+        first: Index of the first of them.
+    """
+    for place, column in enumerate(columns, first):
+        expected = column.type.python_type
+        for kind in {type(row[place]) for row in rows} - {type(None)}:
+            if not (issubclass(kind, expected) or (expected is float and kind is int)):
+                raise ValueError(f"column {column} holds a {kind.__name__}; expected {expected.__name__}")
 
 
 def _with_shared(names: dict[str, str]) -> Any:

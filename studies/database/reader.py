@@ -9,7 +9,8 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
 from sqlalchemy.exc import SQLAlchemyError
 
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import UserError, malformed_as
+from ...gan_models.files.parsers.structured_text import checked_value
 from ...gan_models.files.texts.near_names import did_you_mean
 from ...search.records.ledger import TrialRecord
 from .optuna_tables import read_trials
@@ -71,7 +72,8 @@ def read_study(url: str, study: str, patience_s: float = 0.0) -> StudyRecord:
     deadline = time.monotonic() + patience_s
     while True:
         try:
-            return _read_study(url, study)
+            with malformed_as(StorageError, f"study {study!r} in {shown(url)}"):
+                return _read_study(url, study)
         except (StorageError, StorageInternalError, SQLAlchemyError) as error:
             if time.monotonic() >= deadline:
                 known = isinstance(error, StorageError)
@@ -101,7 +103,7 @@ def _read_study(url: str, study: str) -> StudyRecord:
 
 def _record(storage: RDBStorage, study: str, study_id: int) -> StudyRecord:
     rows = read_trials(storage, study_id)
-    attributes = storage.get_study_user_attrs(study_id)
+    attributes = checked_value(storage.get_study_user_attrs(study_id))
     fixed, sign = fixed_settings(attributes), sign_of(attributes)
     return StudyRecord(study, attributes, tuple(record_of(row, fixed, sign=sign) for row in rows))
 
@@ -118,7 +120,10 @@ def list_studies(url: str, names: Container[str] | None = None) -> tuple[StudyRe
     """
     storage = open_storage(url, write=False)
     try:
-        there = sorted(study_names(storage).items())
-        return tuple(_record(storage, name, key) for name, key in there if names is None or name in names)
+        with malformed_as(StorageError, f"a study in {shown(url)}"):
+            there = sorted(study_names(storage).items())
+            return tuple(_record(storage, name, key) for name, key in there if names is None or name in names)
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise StorageError(f"cannot read {shown(url)}: {one_line(error)}") from None
     finally:
         storage.engine.dispose()

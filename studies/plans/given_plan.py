@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ...gan_models.files.errors import UserError
+from ...gan_models.files.parsers.structured_text import parse_json
 from ...search.records.plan_score import PlanScore
 
 _NAME = re.compile(r"P\d+")
@@ -60,7 +60,7 @@ def read_plan(text: str, study: str, scored: tuple[PlanScore, ...]) -> GivenPlan
             f"plan is not there: got {path}; expected the name of a scored plan, such as P0, or a JSON file"
         )
     try:
-        content: Any = json.loads(file.read_text(encoding="utf-8"))
+        content: Any = parse_json(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"plan cannot be read: got {path}, which is not JSON; expected {_FORMS}") from error
     return _of_file(content, path, wanted)

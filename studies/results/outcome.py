@@ -10,7 +10,7 @@ import numpy as np
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.costs.catalog import COSTS, shown_cost
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import UserError, malformed_as
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.texts.number_text import percent
 from ...search.config import BOTH, SHOWN, StudyConfig
@@ -286,10 +286,15 @@ def outcome_of(study: StudyRecord) -> Outcome:
     """Return the outcome of a study's record.
 
     Raises:
-        ValueError: The study has no configuration of ganprune.
+        UserError: The study has no configuration of ganprune, or its record is not one that ganprune wrote.
     """
     if CONFIG not in study.attributes:
         raise UserError(f"study {study.name!r} holds no configuration; was it made by another program?")
+    with malformed_as(UserError, f"the record of study {study.name!r}"):
+        return _outcome_of(study)
+
+
+def _outcome_of(study: StudyRecord) -> Outcome:
     resolved = resolved_of(study)
     config = StudyConfig.from_json(study.attributes[CONFIG]) if resolved is None else resolved.config
     limit = study.attributes.get(COST_LIMIT)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ....gan_models.files.errors import WorkFailed
+from ....gan_models.files.parsers.structured_text import parse_json
 from ..latency import MachineBusy, Timing
 
 MS_PER_UNIT = {"s": 1e3, "sec": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "ns": 1e-6}
@@ -51,8 +52,8 @@ def _json(text: str) -> Timing | None:
     found: Mapping[str, Any] | None = None
     for line in text.splitlines():
         try:
-            value = json.loads(line)
-        except json.JSONDecodeError:
+            value = parse_json(line)
+        except ValueError:
             continue
         found = value if isinstance(value, dict) else found
     if found is None:
@@ -64,7 +65,7 @@ def _json(text: str) -> Timing | None:
         if not math.isfinite(median):
             raise ValueError
         return Timing(median, max(median, float(found.get("p90_ms", median))), int(found.get("n", 1)))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise WorkFailed(
             f"--device-command printed JSON without a latency: got {json.dumps(found)[:LONGEST_SHOWN]}; expected "
             f"a line such as {EXAMPLE}"

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ...files.errors import UserError, WorkFailed
+from ...files.parsers.array_files import load_array
 from ...files.pictures.picture import Picture, PictureError
 from ...files.pictures.picture_reader import read_indices, read_picture
 from ...files.texts.number_text import percent
@@ -24,6 +25,8 @@ from .instance_edges import read_edges
 from .nearest import nearest
 
 MOST_CHECKED = 500  # number of files per input whose values are checked before training
+# What the readers of arrays and sounds raise; `wave` raises RuntimeError without a message for a chunk that ends early.
+UNREADABLE = (OSError, ValueError, EOFError, IndexError, RuntimeError, ArithmeticError, MemoryError, wave.Error)
 _WHITE_OF_16_BITS = 32768.0
 
 
@@ -179,9 +182,9 @@ def sound_length(path: Path) -> int:
         if path.suffix.lower() == ".wav":
             with wave.open(str(path)) as file:
                 return file.getnframes()
-        return np.load(path, mmap_mode="r", allow_pickle=False).shape[-1]
-    except (OSError, ValueError, EOFError, IndexError, wave.Error) as error:
-        raise WorkFailed(f"file {path} cannot be read: got {error}. Try to repair or remove it") from error
+        return load_array(path, mapped=True).shape[-1]
+    except UNREADABLE as error:
+        raise WorkFailed(f"file {path} cannot be read: got {_reason(error)}. Try to repair or remove it") from error
 
 
 def values(path: Path, part: Input) -> Tensor:
@@ -195,9 +198,9 @@ def values(path: Path, part: Input) -> Tensor:
         WorkFailed: It cannot be read.
     """
     try:
-        array = _sound(path) if path.suffix.lower() == ".wav" else np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, wave.Error) as error:
-        raise WorkFailed(f"file {path} cannot be read: got {error}. Try to repair or remove it") from error
+        array = _sound(path) if path.suffix.lower() == ".wav" else load_array(path)
+    except UNREADABLE as error:
+        raise WorkFailed(f"file {path} cannot be read: got {_reason(error)}. Try to repair or remove it") from error
     if part.kind == "label":
         label = int(array.reshape(-1)[0]) if array.size == 1 and array.dtype.kind in "iu" else -1
         if not 0 <= label < part.classes:
@@ -208,12 +211,16 @@ def values(path: Path, part: Input) -> Tensor:
         return torch.tensor(label)
     if part.kind == "audio" and array.ndim == 2 and array.shape[1] > part.shape[1]:
         array = array[:, : part.shape[1]]
-    if array.shape != part.shape or not np.isfinite(array).all():
+    if array.shape != part.shape or array.dtype.kind not in "buif" or not np.isfinite(array).all():
         raise UserError(
             f"file {path} does not fit {part.name}: got {array.dtype} of shape {array.shape}; expected finite numbers "
             f"of shape {part.shape} ({part.text})"
         )
     return torch.from_numpy(array.astype(np.float32))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 def _formed(picture: Picture, form: PictureForm) -> Tensor:

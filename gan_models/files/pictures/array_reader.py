@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..parsers.array_files import load_array
 from .picture import Picture, PictureError, picture_of_channels
 from .picture_names import ARRAY
 from .white_levels import white_of_floats, white_of_integers
@@ -58,8 +59,8 @@ def has_bytes(path: str | Path) -> bool:
 
 def _mapped(path: str | Path) -> np.ndarray:
     """Return a memory-mapped array. Raises PictureError unless it contains numbers."""
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "buif":
+    array = load_array(path, mapped=True)
+    if array.dtype.kind not in "buif":
         raise PictureError("not an array of numbers")
     return array
 

@@ -20,6 +20,7 @@ from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..parsers.structured_text import parse_json
 from .import_statements import ImportStatement, import_statements
 
 INDEX = "modules.json"  # name of the index in the folder of a copy's neighbors
@@ -136,7 +137,7 @@ def _copy(path: Path) -> Project:
     if not _index_of(path).is_file():
         name = path.stem.replace(".", "_")
         return Project(path, name, sources={name: source}, is_copy=True)
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    index = parse_json((folder / INDEX).read_text(encoding="utf-8"))
     files = {name: folder / place for name, place in index["modules"].items()}
     if any(folder.resolve() not in file.resolve().parents for file in files.values()):
         raise OSError(0, "its index names files outside its folder", str(folder / INDEX))

@@ -139,17 +139,22 @@ def read_rows(path: Path) -> list[BenchRow]:
         raise UserError(
             f"{path} is not a table of a benchmark: got no column {missing[0]}; expected a CSV of ganprune bench"
         )
-    return [_read(record) for record in frame.to_dict("records")]
+    return [_read(record, f"{path}, line {line}") for line, record in enumerate(frame.to_dict("records"), 2)]
 
 
-def _read(record: Mapping[Any, Any]) -> BenchRow:
+def _read(record: Mapping[Any, Any], where: str) -> BenchRow:
     """Return the row of a line; missing columns have their defaults."""
     values: dict[str, Any] = {}
     for name, kind in _TYPES.items():
         value = record.get(name)
         if value is None or pd.isna(value):
             continue
-        values[name] = int(value) if kind == "int" else float(value) if "float" in kind else str(value)
+        try:
+            values[name] = int(value) if kind == "int" else float(value) if "float" in kind else str(value)
+        except (ValueError, OverflowError):
+            raise UserError(f"{where}: {name} is not a number: got {value!r:.80}; expected one, or none") from None
+    if absent := [name for name in ("task", "variant", "seed") if name not in values]:
+        raise UserError(f"{where}: {absent[0]} is missing: got an empty cell; expected the {absent[0]} of a trial")
     values.setdefault("target", float("nan"))
     values.setdefault("budget", f"{100 * values['target']:g}%")
     if values.get("failed"):

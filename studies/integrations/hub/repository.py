@@ -106,7 +106,7 @@ def write_repository(bundle: str | Path, out: str | Path, overwrite: bool = Fals
         for file in (*read_manifest(folder).files, MANIFEST):
             (made / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / file, made / file)
-        text = (folder / CARD_TEXT).read_text(encoding="utf-8")
+        text = (folder / CARD_TEXT).read_text(encoding="utf-8", errors="replace")
         if not text.startswith(f"{MARK}\n"):  # a bundle of an earlier version
             architecture = read_architecture(folder)
             text = card_text(read_card(folder), architecture.inputs, architecture.output)

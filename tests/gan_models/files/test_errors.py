@@ -3,7 +3,7 @@
 import pickle
 
 import pytest
-from ganprune.gan_models.files.errors import Refusals, UserError, UserErrors, errors_of
+from ganprune.gan_models.files.errors import Refusals, UserError, UserErrors, WorkFailed, errors_of, malformed_as
 
 
 def refuse(*texts: str) -> None:
@@ -49,3 +49,22 @@ def test_several_mistakes_survive_a_pickle():
     """They come whole out of another process."""
     error = UserErrors([UserError("one"), UserError("two")])
     assert list(map(str, errors_of(pickle.loads(pickle.dumps(error))))) == ["one", "two"]
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("a"), TypeError("b"), OverflowError("c"), RecursionError("d"), ValueError("e\nf")]
+)
+def test_malformed_values_become_one_line(error):
+    """The type and the text of what was raised, with the record's name."""
+    with pytest.raises(WorkFailed, match=rf"a record cannot be read: got {type(error).__name__}: .*; expected") as told:
+        with malformed_as(WorkFailed, "a record"):
+            raise error
+    assert told.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [UserError("a"), WorkFailed("b"), OSError("c"), KeyboardInterrupt()])
+def test_other_errors_pass(error):
+    """Those that have their one line already, and those that the value did not cause."""
+    with pytest.raises(type(error)) as told, malformed_as(UserError, "a record"):
+        raise error
+    assert told.value is error

@@ -1,0 +1,1 @@
+"""Parsers of files and texts from elsewhere: bounded, without code, with one kind of exception."""
