@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: docs package demo test test-long zoo fuzz torture coverage install install-test lint types bench compare clean
+.PHONY: docs package demo test test-long zoo fuzz hostile scale soak torture coverage install install-test lint types bench compare clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
@@ -31,6 +31,12 @@ zoo: install-test
 fuzz: install-test
 	FUZZ_EXAMPLES=500 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/gan_models/groups/test_random_networks.py
 
+# Damaged and malicious input of every kind, read under a guard: ten thousand cases, the same for the same seed.
+CASES ?= 10000
+SEED ?= 0
+hostile: install-test
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.hostile --cases $(CASES) --seed $(SEED)
+
 # Converters and runtimes of other packages over the catalog's networks, as a table: they are large, and extras. Without
 # their dependencies: litert-torch asks for language models' packages and an older typing-extensions, and uses neither.
 RUNTIMES := ai-edge-litert litert-torch litert-converter ai-edge-quantizer torchao jaxtyping wadler-lindig immutabledict \
@@ -54,6 +60,15 @@ package: install-test
 
 torture: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture
+
+# 10,000 simulated trials on PostgreSQL, read by 16 processes and the live report meanwhile.
+scale: install-test
+	$(BIN)/python -m tests.load.scale
+
+# Searches, exports and reports in one process; MINUTES=240 for hours.
+MINUTES ?= 20
+soak: install-test
+	$(BIN)/python -m tests.load.soak --minutes $(MINUTES)
 
 install: $(VENV)/.installed
 install-test: $(VENV)/.installed-test
