@@ -33,7 +33,7 @@ def children() -> int:
 
 @dataclass(frozen=True)
 class Figures:
-    """What a process uses at one moment.
+    """Resources of a process at one moment.
 
     Attributes:
         memory_mb: Resident memory.
