@@ -311,7 +311,9 @@ def read_architecture(folder: Path) -> Architecture:
     """Return the bundle's architecture. Raises BundleError."""
     data = read_json(folder / ARCHITECTURE)
     if data is None:
-        raise BundleError(f"{folder / ARCHITECTURE} cannot be read")
+        raise BundleError(
+            f"{folder} is not a bundle: it has no readable {ARCHITECTURE}; give a folder of `ganprune export`"
+        )
     architecture = architecture_of(data)
     # Only what the manifest vouches for is run, not a file that somebody laid beside.
     sealed = architecture.source is not None and (folder / MANIFEST).is_file()

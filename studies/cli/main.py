@@ -23,6 +23,7 @@ from ..run_options import STORAGE_VARIABLE
 from . import options as opt
 from .console import wide_console
 from .help.command_table import COMMANDS, GROUPS, BuiltCommands
+from .help.file_errors import file_error
 from .help.interruption import AGAIN, CODE
 from .help.parse_errors import UsageError, unknown_command, user_error
 
@@ -373,6 +374,8 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
             for one in errors_of(error):
                 print(f"error: {' '.join(str(one).split())}", file=sys.stderr)
             return 2
+        if isinstance(error, OSError):
+            error = file_error(error, sys.argv[1:])
         text = " ".join(str(error).split())
         if not isinstance(error, UserError | WorkFailed) and not _of_surroundings(error):
             text = (
@@ -404,10 +407,10 @@ def _blamed(error: Exception) -> Exception:
 
 
 def _of_surroundings(error: Exception) -> bool:
-    """Return True if an error of another library reports a failure of files, memory, the network or the database.
+    """Return True if an error of another library reports a failure of memory, the network or the database.
 
     Errors are compared by name, so that no library is imported for it.
     """
     known = {"sqlalchemy.exc.DBAPIError", "optuna.exceptions.StorageInternalError", "torch.OutOfMemoryError"}
     classes = {f"{kind.__module__}.{kind.__name__}" for kind in type(error).__mro__}
-    return isinstance(error, OSError | MemoryError) or bool(classes & known)
+    return isinstance(error, MemoryError) or bool(classes & known)

@@ -322,7 +322,7 @@ FAULTS = {
     "a division by zero": (ZeroDivisionError("by zero"), 1, "error: this is a bug in ganprune"),
     "the user's input": (UserError("no such study"), 2, "error: no such study"),
     "work that failed": (WorkFailed("the database is away"), 1, "error: the database is away"),
-    "a full disk": (OSError(28, "No space left on device"), 1, "error: [Errno 28] No space left on device"),
+    "a full disk": (OSError(28, "No space left on device"), 1, "error: No space left on device"),
     "a database": (OperationalError("SELECT", {}, Exception("is locked")), 1, "error: (builtins.Exception) is locked"),
     "no memory": (MemoryError("cannot allocate"), 1, "error: cannot allocate"),
 }
