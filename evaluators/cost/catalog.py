@@ -34,6 +34,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "z = session.run(None, named)[0]"
             ),
             operators_of=f"{_HERE}.onnx_runtime:operators",
+            fallbacks_of=f"{_HERE}.onnx_runtime:fallbacks",
         ),
         "exported-program": Runtime(
             f"{_HERE}.exported_program:open_program",
@@ -59,6 +60,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 'z = runner(**named)["output_0"]'
             ),
             operators_of=f"{_HERE}.device_runtimes.litert:operators",
+            fallbacks_of=f"{_HERE}.device_runtimes.litert:fallbacks",
         ),
         "ncnn": Runtime(
             f"{_HERE}.device_runtimes.ncnn:open_file",
@@ -92,6 +94,7 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "z = model([x.numpy() for x in inputs])[0]"
             ),
             operators_of=f"{_HERE}.device_runtimes.openvino:operators",
+            fallbacks_of=f"{_HERE}.device_runtimes.openvino:fallbacks",
             dtypes=("float32", "float16"),
         ),
         "coreml": Runtime(

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import nn
 
+    from .fallbacks import Fallbacks
+
 Arrays: TypeAlias = "tuple[np.ndarray, ...]"
 LONGEST_REASON = 300
 
@@ -75,6 +77,8 @@ class Runtime:
             ganprune and leave its first output in `z`; for the card. Empty for none.
         only_on: The one `sys.platform` that it runs on; empty for all. Its files are written elsewhere, too.
         operators_of: A function (or its name) that gives operator -> number of nodes that are really run of a file.
+        fallbacks_of: A function (or its name) `fallbacks(path, dtype, arrays) -> Fallbacks` that runs a file once and
+            reads from the runtime's own profile or plan what ran on a slower unit; None if it has neither.
         unpickles: True if opening a file may run code that is in it; such files are not opened without trust.
         dtypes: Data types in which it computes float32 networks and files. Those that a file has of itself, as of 8
             bits, belong to its format.
@@ -88,6 +92,7 @@ class Runtime:
     usage: str = ""
     only_on: str = ""
     operators_of: str | Callable[[Path], Mapping[str, int]] | None = None
+    fallbacks_of: str | Callable[[Path, str, Arrays], Fallbacks] | None = None
     unpickles: bool = False
     dtypes: tuple[str, ...] = ("float32",)
 
@@ -131,6 +136,19 @@ class Runtime:
             RuntimeUnavailable: The file cannot be opened.
         """
         return cast(Any, load_named(self.operators_of, "runtime"))(path) if self.operators_of else {}
+
+    def fallbacks(self, path: Path, dtype: str, arrays: Arrays) -> Fallbacks | None:
+        """Return what it runs on a slower unit of a file; None if it has no profile.
+
+        Args:
+            path: The file.
+            dtype: Data type of the file's arithmetic.
+            arrays: One batch of each input.
+
+        Raises:
+            RuntimeUnavailable: The file cannot be run.
+        """
+        return cast(Any, load_named(self.fallbacks_of, "runtime"))(path, dtype, arrays) if self.fallbacks_of else None
 
     def version(self) -> str:
         """Return the version of its package; empty if it has none."""

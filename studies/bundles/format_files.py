@@ -30,7 +30,7 @@ from ...gan_models.quantization.settings import Quantization, QuantSettings
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
 from .formats.compared_inputs import ComparedInputs, RealInputs, resized
-from .formats.falls_back import FallsBack
+from .formats.falls_back import FallsBack, measured_lines
 from .formats.quality_limit import QualityLimit
 from .latency.table import LatencyTable
 
@@ -187,7 +187,8 @@ def write_formats(
                 examples = fixed.examples(2 if exporter.free_batch else 1)
                 notes = _written_at_trained_size(exporter, replace(job, inputs=examples), folder, form)
             report = _checked(folder, model, inputs, exporter, notes, size, wanted.real, form)
-            reports[_shown(name)] = replace(report, falls_back=looked_at.lines(exporter))
+            report = replace(report, falls_back=(*looked_at.lines(exporter), *report.falls_back))
+            reports[_shown(name)] = report
         except (UserError, RuntimeError) as error:
             if name == wanted.only:
                 raise
@@ -406,6 +407,7 @@ def _checked(
         numbers=findings.numbers,
         counts=findings.counts,
         operators=findings.operators,
+        falls_back=measured_lines(runtime, path, exporter.dtype, examples if form is None else form.bytes_of(examples)),
     )
     if not report.agrees:
         raise FileDiffers(f"it does not give the generator's outputs: {report.line()}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -13,9 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from ..fallbacks import Fallbacks
 from ..runtime import Arrays, one_line_errors
 
 TITLE = "LiteRT"
+DELEGATE = "DELEGATE"  # name of a part of the graph that XNNPACK runs
 
 
 class LiteRtSession:
@@ -70,6 +72,40 @@ def operators(path: Path) -> Mapping[str, int]:
     with one_line_errors(TITLE, path):
         details = _interpreter(path, 1, plain=True)._get_ops_details()
     return dict(Counter(each["op_name"] for each in details))
+
+
+def fallbacks(path: Path, dtype: str, arrays: Arrays) -> Fallbacks:
+    """Return the operators that XNNPACK does not take, by LiteRT's own plan; its Python package has no times.
+
+    Args:
+        path: The file.
+        dtype: Data type of the file.
+        arrays: One batch of each input; the plan does not depend on it.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be loaded.
+    """
+    with one_line_errors(TITLE, path):
+        nodes = _interpreter(path, 1)._get_ops_details()
+    own = [node for node in nodes if node["op_name"] != DELEGATE]
+    inside = _inside(own, [node for node in nodes if node["op_name"] == DELEGATE])
+    outside = Counter(node["op_name"] for node in own if node["index"] not in inside)
+    return Fallbacks("outside XNNPACK", outside, len(own))
+
+
+def _inside(nodes: Sequence[Mapping[str, Any]], parts: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Return the nodes that the parts of a delegate replace: all between a part's outputs and its inputs."""
+    maker = {int(tensor): node for node in nodes for tensor in node["outputs"]}
+    found = set[int]()
+    for part in parts:
+        borders, waiting = {int(tensor) for tensor in part["inputs"]}, [int(tensor) for tensor in part["outputs"]]
+        while waiting:
+            tensor = waiting.pop()
+            node = None if tensor in borders else maker.get(tensor)
+            if node is not None and node["index"] not in found:
+                found.add(node["index"])
+                waiting += [int(each) for each in node["inputs"]]
+    return found
 
 
 def _interpreter(path: str | Path, threads: int, plain: bool = False) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..fallbacks import Fallbacks, timed_fallbacks
 from ..runtime import Arrays, RuntimeUnavailable, one_line_errors
 
 TITLE = "OpenVINO"
@@ -74,7 +75,26 @@ def operators(path: Path) -> Mapping[str, int]:
     return dict(Counter(kind for kind in kinds if kind not in ("Const", "Input", "Output", "Parameter", "Result")))
 
 
-def _compiled(path: str | Path, dtype: str, threads: int) -> Any:
+def fallbacks(path: Path, dtype: str, arrays: Arrays) -> Fallbacks:
+    """Return the operators for which OpenVINO has only a reference kernel on this CPU, by its own profile.
+
+    Args:
+        path: The file.
+        dtype: Data type of the arithmetic.
+        arrays: One batch of each input.
+
+    Raises:
+        RuntimeUnavailable: The file cannot be run.
+    """
+    with one_line_errors(TITLE, path):
+        request = _compiled(path, dtype, 1, profiled=True).create_infer_request()
+        request.infer([np.ascontiguousarray(array) for array in arrays])
+        run = [each for each in request.get_profiling_info() if each.status == type(each.status).EXECUTED]
+    nodes = ((each.node_type, each.real_time.total_seconds(), each.exec_type.startswith("ref")) for each in run)
+    return timed_fallbacks("by reference kernels", nodes)
+
+
+def _compiled(path: str | Path, dtype: str, threads: int, profiled: bool = False) -> Any:
     openvino: Any = import_module("openvino")
 
     core = openvino.Core()
@@ -88,5 +108,6 @@ def _compiled(path: str | Path, dtype: str, threads: int) -> Any:
         "INFERENCE_NUM_THREADS": threads,
         "PERFORMANCE_HINT": "LATENCY",
         "NUM_STREAMS": 1,
+        "PERF_COUNT": profiled,
     }
     return core.compile_model(str(path), "CPU", options)

@@ -1,16 +1,34 @@
-"""The operators of a network that a file's runtimes run on a slower unit, or not at all, by the runtimes' rules."""
+"""The operators of a file that run on a slower unit, or not at all: by the runtimes' rules, and by their profiles."""
 
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
-from ....gan_models.export.exporter import Exporter, ExportJob
+from ....evaluators.cost.runtime import Runtime, RuntimeUnavailable
+from ....gan_models.export.exporter import Exporter, ExportJob, file_input
 from ....gan_models.export.lint.catalog import RUNTIME_RULES
 from ....gan_models.export.lint.lint import Traced
 from ....gan_models.export.program import NoProgram
 from ....gan_models.networks.specs import InputSpec
+
+
+def measured_lines(runtime: Runtime, path: Path, dtype: str, inputs: tuple[Tensor, ...]) -> tuple[str, ...]:
+    """Return what a runtime really runs on a slower unit here, as at most one line; none if it cannot tell.
+
+    Args:
+        runtime: The file's runtime.
+        path: The file.
+        dtype: Data type of the file.
+        inputs: A batch of each of the file's inputs, of a size that it takes.
+    """
+    try:
+        found = runtime.fallbacks(path, dtype, tuple(file_input(x).numpy() for x in inputs))
+    except RuntimeUnavailable:
+        return ()
+    return tuple(filter(None, [found and found.line(runtime.title)]))
 
 
 class FallsBack:
