@@ -45,7 +45,7 @@ def node(index, inputs, outputs):
 
 
 def test_the_parts_that_xnnpack_takes_end_at_their_inputs():
-    """Of a chain of four nodes cut into two parts around the third, the third is outside."""
+    """The third node of a chain of four, between two parts, is outside."""
     chain = [node(i, [i, 9], [i + 1]) for i in range(4)]
     parts = [node(4, [0, 9], [2]), node(5, [3, 9], [4])]
     assert _inside(chain, parts) == {0, 1, 3}
