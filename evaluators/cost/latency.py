@@ -35,12 +35,12 @@ class Timing:
     """The time of one call.
 
     Attributes:
-        median_ms, p90_ms: Over the samples; above 0.
+        median_ms, p90_ms: Over the samples; above 0. The first is what `statistic` says.
         n: Samples behind them.
         inner: Calls in one sample (short calls are timed together).
         tries: Attempts until the machine was quiet.
         busy: What else ran on a machine that was measured although it was busy; empty if it was quiet.
-        statistic: What `median_ms` really is, of programs that print no median.
+        statistic: What `median_ms` really is: `least` on a busy machine, and what a program on a device prints.
 
     Raises:
         ValueError: Times that are not finite and above 0, or in the wrong order.
@@ -131,6 +131,8 @@ def measure_latency(
 ) -> Timing:
     """Time a call, repeatedly until the machine was quiet before, during and after it.
 
+    The time is the median of the samples. On a machine that was busy, and may be, it is the least of them.
+
     Args:
         call: What to time; its result is thrown away.
         effort: How much to spend, and what is quiet.
@@ -154,9 +156,11 @@ def measure_latency(
             seen = between(before, look())
             reason = seen.reason(effort.limits)
             if not reason:
-                median, p90 = statistics.median(times), _p90(times)
                 busy = seen.reason(Limits())
-                return Timing(1000 * median, 1000 * max(median, p90), len(times), inner, attempt + 1, busy)
+                # Other programs only ever add to a sample: beside them a median is their time, not the call's.
+                typical, statistic = (min(times), "least") if busy else (statistics.median(times), "median")
+                p90 = max(typical, _p90(times))
+                return Timing(1000 * typical, 1000 * p90, len(times), inner, attempt + 1, busy, statistic)
     raise MachineBusy(
         f"the machine was busy: {reason}, in each of {effort.tries} attempts; end other programs and try again"
     )

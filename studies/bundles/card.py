@@ -42,9 +42,9 @@ class SpeedBeside:
 
     Attributes:
         other: The other file's format.
-        ms: Median of this file.
-        other_ms: Median of the other file.
-        ratio: The other median over this one; above 1 this file is faster. Cards of earlier versions have the median
+        ms: Median of this file; on a busy machine the least of its runs.
+        other_ms: The same of the other file.
+        ratio: The other number over this one; above 1 this file is faster. Cards of earlier versions have the median
             over the pairs here, which may lie on the other side of 1: `line` does not read it.
         runs: Pairs.
         protocol: How it was measured.
@@ -58,7 +58,7 @@ class SpeedBeside:
     protocol: str
 
     def line(self) -> str:
-        """Return both medians and their ratio as one line."""
+        """Return both latencies and their ratio as one line."""
         medians = f"latency {self.ms:.3g} ms, {self.other} {self.other_ms:.3g} ms"
         return f"{medians}: {ratio_text(self.ms, self.other_ms)} ({self.protocol})"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ....gan_models.files.plain_values import later
+
 COLUMNS = ("runtime", "data type", "dense ms", "pruned ms", "pruned / dense")
 
 
@@ -14,8 +16,8 @@ class LatencyRow:
     Attributes:
         runtime: The runtime's name for people.
         dtype: Data type of its arithmetic.
-        dense_ms: Median of the network at full width; None if it was not measured.
-        pruned_ms: Median of the bundle's network.
+        dense_ms: Latency of the network at full width; None if it was not measured.
+        pruned_ms: Latency of the bundle's network.
         reason: Why it was not measured; empty if it was.
     """
 
@@ -49,6 +51,7 @@ class LatencyTable:
         macs: The pruned network's MACs over the dense one's.
         busy: What else ran meanwhile; empty on a quiet machine.
         rows: A row per runtime and data type.
+        least: True if the numbers are the least of the samples, as on a busy machine; False for medians.
     """
 
     machine: str
@@ -58,14 +61,18 @@ class LatencyTable:
     macs: float
     busy: str = ""
     rows: tuple[LatencyRow, ...] = ()
+    least: bool = later(False)
 
     @property
     def protocol(self) -> str:
         """The way it was measured, as one line."""
-        busy = f"; the machine was busy ({self.busy}), so that only ratios mean something" if self.busy else ""
+        busy = ""
+        if self.busy:
+            busy = f"; the machine was busy ({self.busy}), so that numbers are too large by an unknown part"
+        samples = f"{'the least' if self.least else 'medians'} of {self.rounds} rounds"
         return (
-            f"{self.machine}, threads {self.threads}, one call of {self.inputs}, medians of {self.rounds} rounds that "
-            f"time every network in turn; MACs pruned / dense: {self.macs:.2f}{busy}"
+            f"{self.machine}, threads {self.threads}, one call of {self.inputs}, {samples} that time every network in "
+            f"turn; MACs pruned / dense: {self.macs:.2f}{busy}"
         )
 
     def lines(self) -> list[str]:

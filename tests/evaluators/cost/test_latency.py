@@ -110,6 +110,16 @@ def test_median_and_p90_are_those_of_the_samples():
     assert (timing.median_ms, timing.p90_ms) == (pytest.approx(5.5), pytest.approx(9.0))
 
 
+def test_a_number_of_a_busy_machine_is_the_least_of_its_samples():
+    """Other programs, if they are allowed, have added to most of the samples 10, 1 and 9 ms."""
+    times = iter([9.0, 9.0, 0.010, 0.001, 0.009])
+    effort = Effort(warm_up=0.0, seconds=0.0, samples=3).allowing_busy()
+    timing = measure_latency(lambda: None, effort, lambda call, n: next(times), quiet_after(1))
+    assert timing.median_ms == pytest.approx(1.0)
+    assert timing.busy
+    assert "least of 3, p90 10 ms" in timing.measurement("latency_ms", "here").protocol
+
+
 def test_short_calls_are_timed_together():
     """A call of a hundredth of a millisecond is repeated until a sample takes a millisecond, and divided again."""
     asked: list[int] = []
