@@ -157,7 +157,7 @@ def measure_latency(
             reason = seen.reason(effort.limits)
             if not reason:
                 busy = seen.reason(Limits())
-                # Other programs only ever add to a sample: beside them a median is their time, not the call's.
+                # Other programs only ever add to a sample: a median is then their time, not the call's.
                 typical, statistic = (min(times), "least") if busy else (statistics.median(times), "median")
                 p90 = max(typical, _p90(times))
                 return Timing(1000 * typical, 1000 * p90, len(times), inner, attempt + 1, busy, statistic)

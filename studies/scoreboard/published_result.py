@@ -89,8 +89,9 @@ def read_results(path: Path) -> tuple[PublishedResult, ...]:
             rows = [(reader.line_num, row) for row in reader]
             heads = list(reader.fieldnames or ())
     except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error  # without the system's number
         raise UserError(
-            f"{path} cannot be read as a table: got {' '.join(str(error).split())}; expected a CSV file"
+            f"{path} cannot be read as a table: got {' '.join(str(reason).split())}; expected a CSV file"
         ) from error
     unknown = [name for name in heads if name not in COLUMNS]
     missing = [name for name in _NEEDED if name not in heads]

@@ -131,8 +131,9 @@ def read_rows(path: Path) -> list[BenchRow]:
     try:
         frame = pd.read_csv(path)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error  # without the system's number
         raise UserError(
-            f"{path} cannot be read as a table: got {' '.join(str(error).split())}; expected a CSV of ganprune bench"
+            f"{path} cannot be read as a table: got {' '.join(str(reason).split())}; expected a CSV of ganprune bench"
         ) from error
     missing = [name for name in ("task", "variant", "target", "seed", "quality") if name not in frame]
     if missing:
