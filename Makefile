@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: docs package demo test test-long zoo fuzz hostile scale soak torture coverage install install-test lint types bench compare clean
+.PHONY: docs package demo test test-long test-oldest zoo fuzz hostile scale soak torture coverage install install-test lint types bench compare clean
 
 demo: install
 	$(BIN)/ganprune demo --out demo
@@ -17,6 +17,20 @@ test: install-test
 # The tests of more than ten seconds: every command of the README and of the docs pages, whole searches, ONNX of the zoo.
 test-long: install-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile -m long
+
+# The suite with the oldest version that setup.cfg allows of each dependency, in an environment of its own. uv resolves
+# them; torch comes with its CUDA libraries, 3 GB.
+OLDEST := .venv-oldest
+test-oldest: $(OLDEST)/.installed
+	OMP_NUM_THREADS=1 PATH="$(CURDIR)/$(OLDEST)/bin:$$PATH" $(OLDEST)/bin/python -m pytest -n 2 --dist loadfile \
+		-m "not alone and not long"
+
+$(OLDEST)/.installed: setup.cfg pyproject.toml tests/plugins/pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(OLDEST)/bin/uv pip install --quiet --python $(OLDEST)/bin/python --resolution lowest-direct \
+		--editable ".[test,postgresql]" --editable tests/plugins
+	@touch $@
 
 # Branch coverage of the suite, worker and driver processes included; the ten least covered files stand first.
 coverage: install-test

@@ -67,7 +67,8 @@ def test_rows_times_weights_are_the_layers_outputs(name: str):
 def test_fit_is_the_least_squares_of_the_whole_layer(name: str):
     """Weights and bias equal torch's least squares over the layer's outputs for unit kernels, to 1e-9."""
     function, x, weight, bias, options = _case(name)
-    target = torch.randn_like(function(x, weight, bias, **options), generator=torch.Generator().manual_seed(1))
+    output = function(x, weight, bias, **options)
+    target = torch.randn(output.shape, dtype=output.dtype, generator=torch.Generator().manual_seed(1))
     layer, *_ = layer_of(function.__name__, (x, weight, bias), options)
     parts, _ = _rows(layer, x, weight, target)
     found = RidgeProblem([part for _, part in parts], layer.grouped(bias[None])[:, 0]).solve(0.0)
