@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,11 +190,15 @@ def notes_of(*splits: ImageSet) -> list[str]:
     return notes
 
 
-def files_fingerprint(root: Path, files: Iterable[Path]) -> str:
-    """Return the sha256 (hex) of files' names below `root` and of their bytes, in the order of their paths."""
+def files_fingerprint(root: Path, files: Collection[Path]) -> str:
+    """Return the sha256 (hex) of files' names below `root` and of their bytes, in the order of their paths.
+
+    Files outside `root`, such as masks in a folder of their own, come last, with their names alone.
+    """
     digest = hashlib.sha256()
-    for path in sorted(set(files)):
-        name = path.name if path == root else path.relative_to(root).as_posix()
+    inside = {path for path in files if path.is_relative_to(root)}
+    for path in [*sorted(inside), *sorted(set(files) - inside)]:
+        name = path.relative_to(root).as_posix() if path in inside and path != root else path.name
         digest.update(f"{name}\0{remembered_sha256(path)}\n".encode())
     return digest.hexdigest()
 

@@ -12,9 +12,9 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from ...data.inputs.nearest import nearest
+from ...data.picture_tree import PictureTree
 from ...files.errors import UserError, WorkFailed
 from ...files.pictures.picture import PictureError
-from ...files.pictures.picture_names import is_picture_name
 from ...files.pictures.picture_reader import read_picture
 
 STROKES, BOX = "strokes", "box"
@@ -25,10 +25,12 @@ _LENGTH = (0.1, 0.35)  # of a part of a stroke, relative to the image's diagonal
 _WIDTH = (0.05, 0.15)  # of a stroke, relative to the shorter side
 _BOX = (0.25, 0.5)  # side of a box, relative to that of the image
 _SHARE = 0.02  # least share of missing pixels
+# Split of pictures -> splits of a folder of masks, of which the first that it has is taken.
+_SPLITS = {"train": ("train",), "val": ("val", "test"), "test": ("test", "val")}
 _WHITE = 128  # gray values from here on are holes
 
 
-def holes(source: str, number: int, height: int, width: int) -> Tensor:
+def holes(source: str, number: int, height: int, width: int, split: str = "") -> Tensor:
     """Return the mask (1, H, W), float32, 1 where pixels are missing, that belongs to a number.
 
     Strokes follow free-form masks (Yu et al. 2019, section 3.3): broken lines of random length and width.
@@ -38,6 +40,7 @@ def holes(source: str, number: int, height: int, width: int) -> Tensor:
         number: The number.
         height: Height in pixels.
         width: Width in pixels.
+        split: Split of the picture: of a folder with splits, the masks of this one are taken.
 
     Raises:
         UserError: The folder has no pictures.
@@ -55,7 +58,7 @@ def holes(source: str, number: int, height: int, width: int) -> Tensor:
         top, left = random.integers(height - high + 1), random.integers(width - wide + 1)
         mask[top : top + high, left : left + wide] = 1
         return torch.from_numpy(mask)[None]
-    files = mask_files(source)
+    files = mask_files(source, split)
     path = files[int(random.integers(len(files)))]
     try:
         picture = read_picture(path)
@@ -66,14 +69,20 @@ def holes(source: str, number: int, height: int, width: int) -> Tensor:
 
 
 @cache
-def mask_files(source: str) -> tuple[Path, ...]:
+def mask_files(source: str, split: str = "") -> tuple[Path, ...]:
     """Return the pictures of a folder of masks.
+
+    Args:
+        source: The folder.
+        split: "train", "val" or "test": those of this split, if folders name any. Empty: all.
 
     Raises:
         UserError: There is no such folder, or it has no pictures.
     """
     root = Path(source).expanduser()
-    files = tuple(sorted(path for path in root.rglob("*") if is_picture_name(path.name))) if root.is_dir() else ()
+    found = PictureTree(root, ("",)).pictures if root.is_dir() else []
+    named = [[one for one in found if one.split == name] for name in _SPLITS.get(split, ())]
+    files = tuple(one.path for one in next(filter(None, named), found))
     if not files:
         raise UserError(
             f"masks={source!r} has no pictures: expected {', '.join(DRAWN)}, or a folder of black and white pictures, "

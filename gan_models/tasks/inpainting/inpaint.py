@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from ...data.dataset import ImageSet
+from ...data.layouts import LayoutError, SplitFolder
 from ...data.own_data.items import OwnItems
 from ...data.own_data.parts import ItemParts, Part, target
 from ...data.spec import DataSpec
@@ -124,18 +126,18 @@ class InpaintTask(ImageTranslation, SingleGenerator):
     @classmethod
     def split_files(cls, spec: DataSpec, split: str) -> list[Any]:
         """Return the images of one split, at any depth."""
-        return UnconditionalTask.split_files(spec, split)
+        return _Pictures.split_files(spec, split)
 
     @classmethod
     def files(cls, spec: DataSpec) -> list[Any]:
         """Return the files of all splits, and of a folder of masks."""
         masks = str(spec.settings.get("masks", STROKES))
-        return [*UnconditionalTask.files(spec), *(() if masks in DRAWN else mask_files(masks))]
+        return [*_Pictures.files(spec), *(() if masks in DRAWN else mask_files(masks))]
 
     @classmethod
     def open(cls, spec: DataSpec, split: str) -> ImageSet:
         """Return images with holes."""
-        whole = UnconditionalTask.open(spec, split)
+        whole = _Pictures.open(spec, split)
         return _with_holes(whole, spec, split)
 
     @classmethod
@@ -196,6 +198,42 @@ class InpaintTask(ImageTranslation, SingleGenerator):
         return 0.5 * discriminator_adversarial(self.settings.adversarial, real, fake)
 
 
+class _Pictures(UnconditionalTask):
+    """Reader of a folder of images that leaves out those of a folder of masks within it."""
+
+    @classmethod
+    def folder(cls, spec: DataSpec) -> SplitFolder:
+        """Return the folder with its splits."""
+        masks = str(spec.settings.get("masks", STROKES))
+        return super().folder(spec) if masks in DRAWN else _WithoutMasks(cls.root(spec), spec.seed, masks)
+
+
+class _WithoutMasks(SplitFolder):
+    """A folder of images in which, or next to which, there is a folder of masks.
+
+    Args:
+        root: The folder.
+        seed: Decides the held-out tenth of folders without a split.
+        masks: The folder of masks.
+    """
+
+    def __init__(self, root: Path, seed: int, masks: str) -> None:
+        super().__init__(root, seed)
+        self.masks = Path(masks).expanduser().resolve()
+
+    def files(self, split: str, domain: str = "") -> list[Path]:
+        """Return the images of one split.
+
+        Raises:
+            LayoutError: There are none but masks.
+        """
+        files = super().files(split, domain)
+        images = [path for path in files if not path.resolve().is_relative_to(self.masks)]
+        if not images:
+            raise LayoutError(f"data folder {self.root} has no {split} images except for the masks in {self.masks}")
+        return images
+
+
 def _with_holes(whole: ImageSet, spec: DataSpec, split: str) -> ImageSet:
     """Return a set of images as one of images with holes."""
     masks, stream = str(spec.settings.get("masks", STROKES)), sum(map(ord, split))
@@ -203,7 +241,8 @@ def _with_holes(whole: ImageSet, spec: DataSpec, split: str) -> ImageSet:
     def item(images: ImageSet, index: int, number: int | None) -> dict[str, Tensor]:
         (image,) = images.read(TARGET, index, number)
         drawn = mixed(spec.seed, _STREAM, stream, images.entry(TARGET, index), -1 if number is None else number)
-        missing = holes(masks, drawn, *image.shape[1:])
+        height, width = image.shape[1:]
+        missing = holes(masks, drawn, height, width, split)
         return _batch(image, missing)
 
     return ImageSet(

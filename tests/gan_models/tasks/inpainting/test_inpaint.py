@@ -8,7 +8,7 @@ from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.tasks.catalog import TASKS, asked_task
 from ganprune.gan_models.tasks.inpainting.drawn_holes import holes
 from ganprune.gan_models.tasks.inpainting.inpaint import InpaintSettings, InpaintTask
-from ganprune.gan_models.tasks.task_data import open_split
+from ganprune.gan_models.tasks.task_data import fingerprint, open_split
 from PIL import Image
 
 from ....data_specs import of_inputs
@@ -57,6 +57,51 @@ def test_a_folder_without_masks_is_refused(tmp_path):
     """The message says what masks may be."""
     with pytest.raises(UserError, match="has no pictures: expected strokes, box, or a folder"):
         InpaintSettings(masks=str(tmp_path))
+
+
+def save_pictures(folder, gray_values):
+    """Write one plain picture of 16x16 per gray value."""
+    folder.mkdir(parents=True)
+    for value in gray_values:
+        Image.new("RGB", (16, 16), (value,) * 3).save(folder / f"{value}.png")
+
+
+def save_masks(folder, *columns):
+    """Write one mask per column, which is white."""
+    folder.mkdir(parents=True)
+    for column in columns:
+        pixels = np.zeros((16, 16), np.uint8)
+        pixels[:, column] = 255
+        Image.fromarray(pixels).save(folder / f"{column}.png")
+
+
+@pytest.mark.parametrize("place", ["data/masks", "elsewhere"])
+def test_masks_in_a_folder_of_their_own_are_neither_images_nor_of_another_split(tmp_path, place):
+    """Within the data's folder or outside of it, they are holes of their split, and a part of the data's content."""
+    save_pictures(tmp_path / "data" / "train", (10, 20, 30))
+    save_pictures(tmp_path / "data" / "test", (40, 50))
+    save_masks(tmp_path / place / "train", 1, 2)
+    save_masks(tmp_path / place / "test", 3)
+    spec = of_inputs(
+        tmp_path / "data", "inpaint", "3,16,16;holes=mask:1,16,16", settings={"masks": str(tmp_path / place)}
+    )
+    train, test = (open_split(spec, split, tell=False) for split in ("train", "test"))
+    assert (len(train), len(test)) == (3, 2)
+    columns = [{int(data[i]["holes"][0, 0].argmax()) for i in range(len(data))} for data in (train, test)]
+    assert columns[0] <= {1, 2}
+    assert columns[1] == {3}
+    before = fingerprint(spec)
+    Image.new("L", (16, 16), 255).save(tmp_path / place / "test" / "3.png")
+    assert fingerprint(spec) != before
+
+
+def test_a_folder_of_nothing_but_masks_is_refused(tmp_path):
+    """The data's folder itself cannot be that of the masks."""
+    save_masks(tmp_path / "train", 1, 2)
+    save_masks(tmp_path / "test", 3)
+    spec = of_inputs(tmp_path, "inpaint", "3,16,16;holes=mask:1,16,16", settings={"masks": str(tmp_path)})
+    with pytest.raises(UserError, match="has no train images except for the masks"):
+        open_split(spec, "train", tell=False)
 
 
 def test_holes_differ_per_epoch_in_training_alone():
