@@ -80,11 +80,15 @@ class OpenedStudy(PreparedStudy):
         return OpenedStudy(replace(self.resolved, config=config), self.prepared, like=self)
 
 
+class DataGone(UserError):
+    """A study's data are not at the recorded path."""
+
+
 def check_there(config: StudyConfig) -> None:
-    """Raise UserError unless a study's data are at the recorded path."""
+    """Raise DataGone unless a study's data are at the recorded path."""
     if config.data in BUILTIN or is_own(config.data) or Path(config.data).expanduser().exists():
         return
-    raise UserError(
+    raise DataGone(
         f"the data of study {config.name!r} is gone: got no {config.data}; expected the folder that it was searched "
         f"with. Try putting it back, or `ganprune resume {config.name} --data FOLDER`, which records its new place"
     )

@@ -28,6 +28,7 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import OUTPUT, RANGES, InputSpec, OutputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
+from ...search.preparations.opened_study import DataGone
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
 from .formats.compared_inputs import ComparedInputs, RealInputs, resized
@@ -161,7 +162,8 @@ def write_formats(
         and says why; the others are written.
 
     Raises:
-        UserError: The only format that was asked for has no form for this network, or needs data that is not available.
+        DataGone: A format needs the study's data, which is not there.
+        UserError: The only format that was asked for has no form for this network.
         RuntimeError: The only format that was asked for cannot be written, or does not give the network's outputs.
     """
     reports: dict[str, FormatReport] = {}
@@ -191,7 +193,7 @@ def write_formats(
             report = replace(report, falls_back=(*looked_at.lines(exporter), *report.falls_back))
             reports[_shown(name)] = report
         except (UserError, RuntimeError) as error:
-            if name == wanted.only:
+            if name == wanted.only or isinstance(error, DataGone):
                 raise
             reports[_shown(name)] = left_out(folder, exporter, error, name in wanted.asked)
     exporters = {_shown(name): EXPORTERS.find(name) for name in wanted.every}

@@ -22,7 +22,7 @@ from ..training.small import PATCH, task_named
 from .jobs import proposal
 
 LEARNED = [name for name in METHODS if method_spec(name).widths == "learned"]
-JUDGES = ("basic", "n_layers", "pixel", "sngan", "sagan", "stylegan2", "unet_spectral", "projection")
+JUDGES = ("basic", "n_layers", "pixel", "multiscale", "sngan", "sagan", "stylegan2", "unet_spectral", "projection")
 SOUND = ("hifigan_v1", "hifigan_v2", "hifigan_v3")  # the tasks here are of images
 LARGER = ("rrdbnet_6blocks", "srresnet", "foreign srresnet")  # their output has another size than their input
 
@@ -42,7 +42,7 @@ def task_and_data(inputs: InputSpec):
             "label_to_image", inputs=inputs.text, discriminator={"model": "multiscale", "ndf": 4, "n_layers": 1}
         )
         return task, [{**each, "target": torch.rand(3, *inputs.inputs[0].shape) * 2 - 1} for each in random]
-    if kinds == ["image", "mask"]:
+    if inputs.names == ("image", "holes"):
         return task_named("inpaint", discriminator=PATCH), [
             {"image": each["image"], "holes": each["holes"], "target": each["image"]} for each in random
         ]
