@@ -46,6 +46,10 @@ class UserErrors(UserError):
         return type(self), (self.errors,)
 
 
+class DataGone(UserError):
+    """A study's data are not at the recorded path."""
+
+
 class WorkFailed(RuntimeError):
     """A failure of the environment: a full disk, an unreachable server, a diverged training.
 

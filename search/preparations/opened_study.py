@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ...gan_models.costs.combined_budgets import Bound
 from ...gan_models.data.spec import BUILTIN, DataSpec, is_own
-from ...gan_models.files.errors import UserError
+from ...gan_models.files.errors import DataGone
 from ...gan_models.reconstruction.calibration import Calibration
 from ..config import StudyConfig
 from ..records.prepared_artifact import Prepared
@@ -78,10 +78,6 @@ class OpenedStudy(PreparedStudy):
         for name, profile in self.profiles.items():
             config = profile_source(name).kept(config, profile, folder)
         return OpenedStudy(replace(self.resolved, config=config), self.prepared, like=self)
-
-
-class DataGone(UserError):
-    """A study's data are not at the recorded path."""
 
 
 def check_there(config: StudyConfig) -> None:

@@ -24,11 +24,10 @@ from ...gan_models.export.exporter import Exporter, ExportJob, Findings, NoForm,
 from ...gan_models.export.file_facts import facts_of
 from ...gan_models.export.file_options import FileOptions
 from ...gan_models.export.pictures.pixels import PixelForm
-from ...gan_models.files.errors import UserError, WorkFailed
+from ...gan_models.files.errors import DataGone, UserError, WorkFailed
 from ...gan_models.files.hashes import file_sha256
 from ...gan_models.networks.specs import OUTPUT, RANGES, InputSpec, OutputSpec
 from ...gan_models.quantization.settings import Quantization, QuantSettings
-from ...search.preparations.opened_study import DataGone
 from ..inference.sizes import find_size_rule, follows, sized
 from .card import FormatReport, SpeedBeside
 from .formats.compared_inputs import ComparedInputs, RealInputs, resized
