@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .layer import Layer, Taps, is_weighted, layer_of, layer_parts, merged
+from .layer import Layer, NotRefitted, Taps, is_weighted, layer_of, layer_parts, merged
 from .least_squares import Fit, fit, with_weights
+from .modulation import ModulatedRows, Modulation, fit_modulated, scale_of
 from .record import RefittedLayer
 from .refit_plan import RefitPlan, Site, pass_macs
 from .targets import Split, Targets, check_same, norm_of, output_shape, rows_of, run, statistics
@@ -49,6 +50,8 @@ class Refit:
             for term in site.path.terms if site.path else ():
                 self._needed[term.source] = max(number, self._needed.get(term.source, -1))
         self._kept: dict[int, Tensor] = {}
+        self._styled = {site.modulation.style for site in plan.sites if site.modulation}
+        self._styles: dict[int, Tensor] = {}
 
     def run(self, inputs: tuple[Tensor, ...], seed: int) -> list[Tensor]:
         """Refit the network; return its outputs for all inputs.
@@ -64,6 +67,8 @@ class Refit:
 
     def _watch(self, number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         check_same(self._plan, number, name)
+        if number in self._styled and (scale := scale_of(args)) is not None:
+            self._styles[number] = scale
         if number in self._sites:
             self._fit(self._sites[number], number, name, func, args, kwargs)
         elif name == "batch_norm":
@@ -87,11 +92,41 @@ class Refit:
         if why:
             self.layers[site.weight] = RefittedLayer(site.weight, False, why)
             return
+        if site.modulation is not None:
+            self._fit_modulated(site, site.modulation, layer, x, number)
+            return
         first, second = (
             layer_parts(layer, layer.patches(x, places), self._target(site, layer, places, values), weight, places)
             for places, values in zip(self._targets.places[number], self._targets.values[number], strict=True)
         )
         self._write(site, layer, weight, bias, first, second)
+        self._targets.values.pop(number)
+
+    def _fit_modulated(self, site: Site, around: Modulation, layer: Layer, x: Tensor, number: int) -> None:
+        """Fit a modulated convolution to its targets, given its present inputs and style."""
+        parameter = weight_of(self._model, site.weight)
+        own = parameter.detach().transpose(0, 1) if around.swapped else parameter.detach()
+        rows, other = (
+            ModulatedRows(layer.patches(x, places).double(), values.double(), places[:, 0].to(x.device))
+            for places, values in zip(self._targets.places[number], self._targets.values[number], strict=True)
+        )
+        try:
+            found = fit_modulated(rows, other, self._styles.pop(around.style), layer.matrices(own)[0], self._ridges)
+        except NotRefitted as reason:
+            self.layers[site.weight] = RefittedLayer(site.weight, False, str(reason))
+            return
+        why = "the weights after the cut are better on held-out inputs"
+        if found.weight_OIT is not None:
+            value = layer.kernel_of(found.weight_OIT[None], own)
+            value = value.transpose(0, 1) if around.swapped else value
+            stored = store(self._model, site.weight, parameter, value)
+            why = "" if stored is not None and stored.exact else "its parametrization takes no values"
+            if why and stored is not None:
+                stored.undo()
+        kept = not why
+        self.layers[site.weight] = RefittedLayer(
+            site.weight, kept, why, found.ridge if kept else 0.0, found.before, found.after if kept else found.before
+        )
         self._targets.values.pop(number)
 
     def _target(self, site: Site, layer: Layer, places: Tensor, values: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from ..groups.plan import ChannelPlan
 from ..groups.surgery import row_factors
 from .call_tape import Call, Tape, readers
 from .layer import PRODUCT, Layer, NotRefitted, is_weighted, layer_of
+from .modulation import Modulation, modulations
 from .record import RefittedLayer
 from .residual_paths import ResidualPath, residual_path
 
@@ -31,6 +32,7 @@ class Site:
         inputs: Positions of the teacher's input channels that the cut network has; given for weights of several calls.
         path: From its output to a sum that it is fitted to; None: its output.
         factors: Factors by which a cut multiplies these output channels; None: none.
+        modulation: The calls around it, if it is a modulated convolution's; it is fitted to the last of them.
     """
 
     weight: str
@@ -41,6 +43,13 @@ class Site:
     inputs: Tensor | None = None
     path: ResidualPath | None = None
     factors: Tensor | None = None
+    modulation: Modulation | None = None
+
+    def end(self, number: int) -> int:
+        """Return the call whose output the weight is fitted to, for one of its calls."""
+        if self.modulation is not None:
+            return self.modulation.end
+        return self.path.end if self.path else number
 
     def of_outputs(self, values: Tensor) -> Tensor:
         """Return the cut network's targets from the teacher's activations, [P, channels] -> [P, O]."""
@@ -85,8 +94,15 @@ def refit_plan(
     sites: list[Site] = []
     left: list[RefittedLayer] = []
     done: set[str] = set()
+    modulated = modulations(tape, weights, reading)
     for number, call in enumerate(tape.calls):
         if not is_weighted(call.name, call.args, dict(call.kwargs)):
+            continue
+        if number in modulated:
+            name, around = modulated[number]
+            done.add(name)
+            layer, *_ = layer_of(call.name, call.args, dict(call.kwargs))
+            sites.append(Site(name, (number,), (layer,), "", _kept(name, 0, axes), modulation=around))
             continue
         name = _weight_of(call, weights)
         if name in done or (call.name == PRODUCT and name not in reading):  # products of two activations

@@ -88,7 +88,7 @@ def teacher_targets(
     ends: dict[int, list[int]] = {}
     for site in plan.sites:
         for number in site.calls:
-            ends.setdefault(site.path.end if site.path else number, []).append(number)
+            ends.setdefault(site.end(number), []).append(number)
 
     def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         check_same(plan, number, name)
