@@ -29,7 +29,7 @@ from ganprune.search.setup.resolve import resolve
 from ganprune.studies.bench.bench import Bench
 from ganprune.studies.bench.catalog import contender_of
 from ganprune.studies.bench.contender import Contender
-from ganprune.studies.bench.design import OF_SEARCH
+from ganprune.studies.bench.design import SEARCH_FIELDS
 from ganprune.studies.bench.results.comparisons import compared
 from ganprune.studies.bench.results.fronts import growth
 from ganprune.studies.bench.results.rows import BenchRow, read_rows, write_rows
@@ -169,7 +169,7 @@ def main() -> None:
         parser.error(f"task {unknown[0]!r} is unknown; known: {', '.join(TASKS)}")
     given.out.mkdir(parents=True, exist_ok=True)
     bench = Bench(
-        {task: {k: v for k, v in TASKS[task].items() if k not in OF_SEARCH} for task in given.tasks.split(",")},
+        {task: {k: v for k, v in TASKS[task].items() if k not in SEARCH_FIELDS} for task in given.tasks.split(",")},
         {name: contender(name) for name in given.variants.split(",")},
         [f"{100 * float(target):g}%" for target in given.targets.split(",")],
         given.seeds,

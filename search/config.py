@@ -17,7 +17,7 @@ from ..gan_models.files.errors import Refusals, UserError
 from ..gan_models.files.hashes import json_sha256
 from ..gan_models.files.pictures.image_size import image_size_of, read_image_size
 from ..gan_models.files.plain_values import from_json, to_json
-from ..gan_models.files.texts.near_names import MOST_NEAR, did_you_mean
+from ..gan_models.files.texts.near_names import MAX_NEAR_NAMES, did_you_mean
 from ..gan_models.files.user_code import is_path
 from ..gan_models.networks.catalog import NETWORKS
 from ..gan_models.networks.specs import InputSpec, OutputSpec, range_text
@@ -44,11 +44,11 @@ from .configuration.sections import (
 from .samplers.catalog import SAMPLERS
 from .study_name import check_study_name
 
-SHOWN = {"select": SELECTION, "test": TEST}  # split that is measured -> its name for people
-BOTH = "both"  # generators are pruned, each under its own budget
-OPEN = STEPS_UNSET
+SPLIT_LABELS = {"select": SELECTION, "test": TEST}  # split that is measured -> its name for people
+BOTH_DIRECTIONS = "both"  # generators are pruned, each under its own budget
+STEPS_TO_BE_CHOSEN = STEPS_UNSET
 # Fields of later versions: empty, they leave a study's fingerprint what it was.
-LATER = (
+LATER_FIELDS = (
     "also_measure",
     "weights",
     "profiles",
@@ -66,7 +66,7 @@ LATER = (
     "preset",
 )
 # What may differ between two runs of one study: none of it changes what a trial is.
-FREE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
+FIELDS_FREE_TO_CHANGE = ("name", "trials", "hours", "device", "data_workers", "latency_profile")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -387,7 +387,7 @@ class StudyConfig(
         data = {former.get(name, name): value for name, value in data.items()}
         unknown = sorted(set(data) - allowed)
         if unknown:
-            near = did_you_mean(unknown[0], allowed, MOST_NEAR) or f"Expected one of {', '.join(sorted(allowed))}"
+            near = did_you_mean(unknown[0], allowed, MAX_NEAR_NAMES) or f"Expected one of {', '.join(sorted(allowed))}"
             raise UserError(f"unknown option {unknown[0]!r}. {near}")
         values = data
         for name, own in _NESTED.items():
@@ -406,7 +406,7 @@ class StudyConfig(
         data = {
             former.get(name, name): value
             for name, value in self.to_json().items()
-            if name not in FREE and (value or name not in LATER)
+            if name not in FIELDS_FREE_TO_CHANGE and (value or name not in LATER_FIELDS)
         }
         # A folder may be moved: what is in it is known by its hash.
         return json_sha256(data | {"data": self.data if self.data in BUILTIN else ""})[:16]

@@ -19,7 +19,7 @@ from ..gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 # octaves: wider draws are so far from any good plan that a short search learns nothing (one trial: 91, uniform: 39). A
 # group at 2 next to one at 0.5 is already a factor of 4 between neighbors.
 RATIO_RANGE = (0.5, 2.0)
-_DRAWN = 64  # number of plans that are priced to find how much of the first budget the other budgets leave
+_N_DRAWN_PLANS = 64  # number of plans that are priced to find how much of the first budget the other budgets leave
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class WidthSpace:
         if not self.bounds:
             return target
         draw, (low, high) = np.random.default_rng(0), np.log(RATIO_RANGE)
-        ratios = np.exp(draw.uniform(low, high, (_DRAWN, len(self.dimensions))))
+        ratios = np.exp(draw.uniform(low, high, (_N_DRAWN_PLANS, len(self.dimensions))))
         ratios[0] = 1.0
         return max(self.price(self.decode(dict(zip(self.dimensions, row, strict=True)), target)) for row in ratios)
 

@@ -68,7 +68,7 @@ from .notebook.summary import html_of, line_of
 from .plans.forecasting import Forecast, OnPlan, make_forecast
 from .plans.given_plan import read_plan
 from .plans.plan_records import known_scores, recorded_plans
-from .plans.planned_trial import ORIGIN, forecast_trials, planned_trial
+from .plans.planned_trial import ORIGIN_PREFIX, forecast_trials, planned_trial
 from .plans.proposing import cost_at, propose_plans
 from .plans.untrained import export_plan
 from .results.environment import ENVIRONMENT, with_this
@@ -77,7 +77,7 @@ from .results.outcome import (
     CONFIG,
     DENSE,
     IMAGES,
-    PREPARED,
+    PREPARED_KEY,
     SIMULATED,
     TEACHER,
     VERSION,
@@ -85,7 +85,7 @@ from .results.outcome import (
     recorded,
     resolved_of,
 )
-from .resume_checks import MADE_WITH, check_unchanged, made_with
+from .resume_checks import MADE_WITH_KEY, check_unchanged, made_with
 from .resume_options import resumed
 from .run_options import ProfileOptions, RunOptions, default_storage, engine_settings
 from .tested_front import measure_on_test, record_tested
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL import Image
 
-NEEDED = ("name", "model", "data", "budgets")  # of a configuration
+REQUIRED_FIELDS = ("name", "model", "data", "budgets")  # of a configuration
 TRIAL = "ganprune.search.trial.trial:run"
 TEST_SHARE = 0.05  # of a time limit, reserved for measuring the front on the test split
 
@@ -214,7 +214,7 @@ class Search:
         given, found = dict[str, Any](), None
         with refusals.kept():
             given = with_preset(self._given)
-        least = {name: given[name] for name in (*NEEDED, "input_shape") if name in given}
+        least = {name: given[name] for name in (*REQUIRED_FIELDS, "input_shape") if name in given}
         least["name"] = "search"  # until the name that was given has passed
         with refusals.kept():
             found = StudyConfig.from_json(least) if given else None
@@ -256,7 +256,7 @@ class Search:
             DENSE: dict(resolved.dense),  # this and the next two are what version 0.1.0 reads
             COST_LIMIT: resolved.limit,
             IMAGES: dict(resolved.data.images),
-            MADE_WITH: made_with(study),
+            MADE_WITH_KEY: made_with(study),
             ENVIRONMENT: with_this(None),
             "ganprune.artifacts": root,
         }
@@ -408,7 +408,7 @@ def _search(
     store.set_attribute(TEACHER, to_json(teacher))
     for note in teacher.notes:
         on_event(Noted(note))
-    store.set_attribute(PREPARED, to_json(prepared.artifacts))
+    store.set_attribute(PREPARED_KEY, to_json(prepared.artifacts))
     for name in ("teacher", "source"):
         store.folder.push(name)
     with dashboard_kept(store, on_event) as on_event, tracked(options.track, store, on_event) as on_event:
@@ -438,7 +438,7 @@ def _search(
             ended = engine.run(executor, TRIAL)
             store.folder.pull(SHARED)
             if (by_now := gather(study, store.folder.path)) != prepared:
-                store.set_attribute(PREPARED, to_json(by_now.artifacts))
+                store.set_attribute(PREPARED_KEY, to_json(by_now.artifacts))
             if selects or study.resolved.measures_finalists:
                 store.folder.pull()
             if selects:
@@ -801,7 +801,9 @@ class Study:
             asked = [planned_trial(study, read_plan(text, store.study, scored)) for text in plans]
             check_unchanged(store, study, accept_changes)
             begun = [record.new.origin for record in store.records()]
-            if not asked and all(origin.startswith(ORIGIN) for origin in begun):  # no search has begun: the forecast's
+            if not asked and all(
+                origin.startswith(ORIGIN_PREFIX) for origin in begun
+            ):  # no search has begun: the forecast's
                 forecasts = [new for new in forecast_trials(study, scored) if new.origin not in begun]
                 for new in forecasts[: max(0, study.config.trials - done)]:
                     store.requeue(store.create_trial(new).number)

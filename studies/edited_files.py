@@ -9,7 +9,7 @@ from ..gan_models.files.hashes import file_sha256
 from ..gan_models.files.texts.number_text import counted
 
 OWN_FILES = "ganprune.own_files"  # path of a copy in the study's folder of copies -> the file that it was made of
-MOST_NAMED = 8
+MAX_NAMED_FILES = 8
 
 
 def edited_note(study: str, origins: Mapping[str, str], copies: Path) -> str:
@@ -25,10 +25,10 @@ def edited_note(study: str, origins: Mapping[str, str], copies: Path) -> str:
     edited = sorted({_shown(origin) for copy, origin in origins.items() if _differs(Path(origin), copies / copy)})
     if not edited:
         return ""
-    rest = f" and {counted(len(edited) - MOST_NAMED, 'other')}" if len(edited) > MOST_NAMED else ""
+    rest = f" and {counted(len(edited) - MAX_NAMED_FILES, 'other')}" if len(edited) > MAX_NAMED_FILES else ""
     changed, theirs = ("was", "its copy") if len(edited) == 1 else ("were", "its copies")
     return (
-        f"{', '.join(edited[:MOST_NAMED])}{rest} {changed} edited since this study began, which continues with "
+        f"{', '.join(edited[:MAX_NAMED_FILES])}{rest} {changed} edited since this study began, which continues with "
         f"{theirs}. To search with the edited code, give the options of the first search and another name: "
         f"--study {study}-2"
     )

@@ -23,10 +23,10 @@ from ..search.preparations.teacher import renew_real, unmeasured
 from ..search.records.prepared_artifact import MISSING, PreparedArtifact
 from ..search.setup.kept_files import sources
 from .database.store import Store
-from .results.accepted_changes import ACCEPTED, Change
-from .results.outcome import PREPARED, TEACHER, TESTED
+from .results.accepted_changes import ACCEPTED_CHANGES, Change
+from .results.outcome import PREPARED_KEY, TEACHER, TESTED_KEY
 
-MADE_WITH = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
+MADE_WITH_KEY = "ganprune.made_with"  # name -> what a study's trials depend on beside its configuration
 
 
 class StudyChanged(UserError):
@@ -109,14 +109,14 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
     Raises:
         StudyChanged: Something changed and was not accepted; each is named.
     """
-    recorded, found = dict(store.attributes.get(MADE_WITH) or {}), made_with(study)
+    recorded, found = dict(store.attributes.get(MADE_WITH_KEY) or {}), made_with(study)
     changes = [Change(name, recorded.get(name, now), now) for name, now in found.items()]
     changes = [change for change in changes if change.recorded != change.found]
     of_teacher = teacher_changes(store.attributes.get(TEACHER) or {}, store.folder.teacher)
     changes += of_teacher
-    changes += preparation_changes(store.attributes.get(PREPARED) or {}, store.folder.path)
+    changes += preparation_changes(store.attributes.get(PREPARED_KEY) or {}, store.folder.path)
     if not changes:  # else these follow from what is named already
-        changes = fingerprint_changes(store.attributes.get(PREPARED) or {}, study)
+        changes = fingerprint_changes(store.attributes.get(PREPARED_KEY) or {}, study)
     if changes and not accept:
         raise StudyChanged(
             f"study {store.folder.study!r} was made with another {', another '.join(map(str, changes))}; "
@@ -124,15 +124,15 @@ def check_unchanged(store: Store, study: OpenedStudy, accept: bool) -> tuple[Cha
         )
     if changes:
         entry = {"trials": len(store.records()), "changes": {c.name: [c.recorded, c.found] for c in changes}}
-        store.set_attribute(ACCEPTED, [*(store.attributes.get(ACCEPTED) or []), entry])
+        store.set_attribute(ACCEPTED_CHANGES, [*(store.attributes.get(ACCEPTED_CHANGES) or []), entry])
     if {"data", "metric"} & {change.name for change in changes}:
         renew_real(study, store.folder.teacher, store.set_aside)
-        store.set_attribute(TESTED, {})  # measured anew, like the features that it was measured with
-        prepared = store.attributes.get(PREPARED) or {}
-        store.set_attribute(PREPARED, {name: value for name, value in prepared.items() if name != "test_features"})
+        store.set_attribute(TESTED_KEY, {})  # measured anew, like the features that it was measured with
+        prepared = store.attributes.get(PREPARED_KEY) or {}
+        store.set_attribute(PREPARED_KEY, {name: value for name, value in prepared.items() if name != "test_features"})
     if of_teacher:
         _take_teacher(store.folder)
-    store.set_attribute(MADE_WITH, recorded | found)
+    store.set_attribute(MADE_WITH_KEY, recorded | found)
     return tuple(changes)
 
 

@@ -28,7 +28,7 @@ DEVICE_COMMAND_HELP = (
     "Command that runs a file on a remote device, a format's name in braces in its place, and prints its latency: "
     "'ssh phone bench {onnx}'."
 )
-LEAST_QUOTA = 10**6  # bytes; one training state of the smallest network takes more
+MIN_QUOTA_BYTES = 10**6  # bytes; one training state of the smallest network takes more
 
 
 def default_storage() -> str:
@@ -50,7 +50,7 @@ def bytes_of(text: str) -> int:
 
 
 _ON_RAY = Condition(lambda f: f.run.executor == "ray", "trials run one after another in this process; --executor ray")
-_PROFILED = Condition(lambda f: f.profiled, "no budget's cost is predicted from a profile, as ms is")
+_PROFILED_BUDGET = Condition(lambda f: f.profiled, "no budget's cost is predicted from a profile, as ms is")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ class ProfileOptions:
         "Latency profile for budgets in ms: its id, runtime (litert, ncnn-float16), remote device, or file.",
         "",
         default_text="this machine's own",
-        acts_if=_PROFILED,
+        acts_if=_PROFILED_BUDGET,
     )
 
 
@@ -120,19 +120,19 @@ class RunOptions:
         (),
         default_text="none",
     )
-    device_command: str = option(DEVICE_COMMAND_HELP, "", acts_if=_PROFILED)
+    device_command: str = option(DEVICE_COMMAND_HELP, "", acts_if=_PROFILED_BUDGET)
     allow_busy: bool = option(
         "Measure finalists although the machine is busy; the record and the tables say so.",
         False,
         one_way=True,
-        acts_if=_PROFILED,
+        acts_if=_PROFILED_BUDGET,
     )
 
     def __post_init__(self) -> None:
         """Check the numbers before anything is written."""
         check_options(self)
         quota = self.quota_bytes()
-        if quota is not None and quota < LEAST_QUOTA:
+        if quota is not None and quota < MIN_QUOTA_BYTES:
             raise UserError(f"disk_quota {self.disk_quota} holds no trial; use 1MB or more, such as 20GB")
         for name in self.track:
             TRACKERS.find(name).check()

@@ -12,7 +12,7 @@ from ..search.resolved_study import ResolvedStudy
 from ..search.trial.tested import MEASURE, TestedRequest
 from .database.reader import StudyRecord
 from .database.store import Store
-from .results.outcome import TESTED, outcome_of
+from .results.outcome import TESTED_KEY, outcome_of
 
 
 def measure_on_test(
@@ -38,7 +38,7 @@ def measure_on_test(
     """
     untested = []
     outcome = outcome_of(StudyRecord(store.study, store.attributes, tuple(store.records())))
-    known = dict(store.attributes.get(TESTED) or {})
+    known = dict(store.attributes.get(TESTED_KEY) or {})
     for trial in outcome.front:
         artifact = trial.ended().artifact
         before: list[Measurement] = list(outcome.tested(trial.number))
@@ -49,11 +49,11 @@ def measure_on_test(
             continue
         request = TestedRequest(study, str(store.folder.path), artifact, outcome.metric, prepared, threads)
         known[str(trial.number)] = executor.alone(MEASURE, to_json(request))["measurements"]
-        store.set_attribute(TESTED, known)
+        store.set_attribute(TESTED_KEY, known)
     return tuple(untested)
 
 
 def record_tested(store: Store, number: int, measured: Sequence[Measurement]) -> None:
     """Record one trial's measurements on the test split, in addition to those of others."""
-    known = dict(store.attributes.get(TESTED) or {})
-    store.set_attribute(TESTED, {**known, str(number): [each.to_json() for each in measured]})
+    known = dict(store.attributes.get(TESTED_KEY) or {})
+    store.set_attribute(TESTED_KEY, {**known, str(number): [each.to_json() for each in measured]})

@@ -6,7 +6,7 @@ from ...gan_models.files.open_table import OpenTable
 from ...gan_models.files.packages import Package
 from .runtime import Runtime
 
-_HERE = "ganprune.evaluators.cost"
+_PACKAGE = "ganprune.evaluators.cost"
 
 EAGER = "eager"
 
@@ -15,15 +15,15 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
     "runtime",
     {
         EAGER: Runtime(
-            f"{_HERE}.pytorch:open_eager", "PyTorch", takes="network", needs=(Package("torch"),), gpu=True,
+            f"{_PACKAGE}.pytorch:open_eager", "PyTorch", takes="network", needs=(Package("torch"),), gpu=True,
             dtypes=("float32", "float16"),
         ),
         "compile": Runtime(
-            f"{_HERE}.pytorch:open_compiled", "torch.compile", takes="network", needs=(Package("torch"),), gpu=True,
+            f"{_PACKAGE}.pytorch:open_compiled", "torch.compile", takes="network", needs=(Package("torch"),), gpu=True,
             dtypes=("float32", "float16"),
         ),
         "onnxruntime": Runtime(
-            f"{_HERE}.onnx_runtime:open_session",
+            f"{_PACKAGE}.onnx_runtime:open_session",
             "ONNX Runtime",
             needs=(Package("onnxruntime"), Package("onnx")),
             usage=(
@@ -33,11 +33,11 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "named = {{i.name: x.numpy() for i, x in zip(session.get_inputs(), inputs)}}\n"
                 "z = session.run(None, named)[0]"
             ),
-            operators_of=f"{_HERE}.onnx_runtime:operators",
-            fallbacks_of=f"{_HERE}.onnx_runtime:fallbacks",
+            operators_of=f"{_PACKAGE}.onnx_runtime:operators",
+            fallbacks_of=f"{_PACKAGE}.onnx_runtime:fallbacks",
         ),
         "exported-program": Runtime(
-            f"{_HERE}.exported_program:open_program",
+            f"{_PACKAGE}.exported_program:open_program",
             "torch.export",
             needs=(Package("torch"),),
             usage=(
@@ -45,11 +45,11 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "\n"
                 'z = torch.export.load(str(bundle / "{file}")).module()(*inputs).detach().numpy()'
             ),
-            operators_of=f"{_HERE}.exported_program:operators",
+            operators_of=f"{_PACKAGE}.exported_program:operators",
             unpickles=True,
         ),
         "litert": Runtime(
-            f"{_HERE}.device_runtimes.litert:open_file",
+            f"{_PACKAGE}.device_runtimes.litert:open_file",
             "LiteRT",
             needs=(Package("ai_edge_litert", "ai-edge-litert", extra="litert"),),
             usage=(
@@ -59,11 +59,11 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 "named = {{f'args_{{i}}': x.numpy() for i, x in enumerate(inputs)}}\n"
                 'z = runner(**named)["output_0"]'
             ),
-            operators_of=f"{_HERE}.device_runtimes.litert:operators",
-            fallbacks_of=f"{_HERE}.device_runtimes.litert:fallbacks",
+            operators_of=f"{_PACKAGE}.device_runtimes.litert:operators",
+            fallbacks_of=f"{_PACKAGE}.device_runtimes.litert:fallbacks",
         ),
         "ncnn": Runtime(
-            f"{_HERE}.device_runtimes.ncnn:open_file",
+            f"{_PACKAGE}.device_runtimes.ncnn:open_file",
             "ncnn",
             needs=(Package("ncnn", extra="ncnn"),),
             usage=(
@@ -79,11 +79,11 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 '    extractor.input(f"in{{i}}", ncnn.Mat(x[0].numpy()).clone())\n'
                 'z = numpy.array(extractor.extract("out0")[1])[None]'
             ),
-            operators_of=f"{_HERE}.device_runtimes.ncnn:operators",
+            operators_of=f"{_PACKAGE}.device_runtimes.ncnn:operators",
             dtypes=("float32", "float16"),
         ),
         "openvino": Runtime(
-            f"{_HERE}.device_runtimes.openvino:open_file",
+            f"{_PACKAGE}.device_runtimes.openvino:open_file",
             "OpenVINO",
             needs=(Package("openvino", extra="openvino"),),
             usage=(
@@ -93,12 +93,12 @@ RUNTIMES: OpenTable[Runtime] = OpenTable(
                 '{{"INFERENCE_PRECISION_HINT": "f32"}})\n'
                 "z = model([x.numpy() for x in inputs])[0]"
             ),
-            operators_of=f"{_HERE}.device_runtimes.openvino:operators",
-            fallbacks_of=f"{_HERE}.device_runtimes.openvino:fallbacks",
+            operators_of=f"{_PACKAGE}.device_runtimes.openvino:operators",
+            fallbacks_of=f"{_PACKAGE}.device_runtimes.openvino:fallbacks",
             dtypes=("float32", "float16"),
         ),
         "coreml": Runtime(
-            f"{_HERE}.device_runtimes.core_ml:open_file",
+            f"{_PACKAGE}.device_runtimes.core_ml:open_file",
             "Core ML",
             needs=(Package("coremltools", extra="coreml"),),
             only_on="darwin",

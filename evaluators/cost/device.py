@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.hashes import json_sha256
-from ...gan_models.files.packages import UNKNOWN
+from ...gan_models.files.packages import UNKNOWN_VERSION
 from ...gan_models.files.texts.number_text import counted
 from .catalog import RUNTIMES
 
@@ -80,7 +80,7 @@ def this_device(runtime: str, threads: int, batch: int = 1, device: str = "cpu",
         threads=threads,
         gpu=torch.cuda.get_device_name(device) if on_gpu else "",
         runtime=runtime,
-        version=row.version().replace(UNKNOWN, ""),
+        version=row.version().replace(UNKNOWN_VERSION, ""),
         dtype=dtype,
         batch=batch,
     )

@@ -23,7 +23,7 @@ from ..measurement import Measurement
 from .machine_load import Limits, Snapshot, between, snapshot
 
 LOCK_SECONDS = 600.0
-BUSY = "measured on a busy machine"
+BUSY_NOTE = "measured on a busy machine"
 
 
 class MachineBusy(WorkFailed):
@@ -62,7 +62,7 @@ class Timing:
         """Return the median in ms under a name such as `latency_ms[measured,threads=2]`."""
         how = f"{protocol}; {self.statistic} of {self.n}, p90 {self.p90_ms:.4g} ms"
         if self.busy:
-            note = f"{BUSY}: {self.busy}"
+            note = f"{BUSY_NOTE}: {self.busy}"
             return Measurement(name, self.median_ms, "ms", n=self.n, protocol=f"{how}; --allow-busy", note=note)
         return Measurement(name, self.median_ms, "ms", n=self.n, protocol=f"{how}; quiet at attempt {self.tries}")
 

@@ -19,7 +19,7 @@ from torch import Tensor
 from ...gan_models.files.atomic_files import written_beside
 from ...gan_models.files.hashes import json_sha256
 from .encoders import Encoder, feature_batches
-from .sample import KEPT, FeatureSample, sample_of
+from .sample import MAX_STORED_IMAGES, FeatureSample, sample_of
 from .statistics import FeatureStatistics
 
 VARIABLE = "GANPRUNE_CACHE"
@@ -52,7 +52,7 @@ def cached_sample(
         device: Device that the encoder runs on; not part of the key.
     """
     folder = cache_folder()
-    key = [_FORMAT, KEPT, content, reading, encoder.name, encoder.sha256, encoder.preprocessing]
+    key = [_FORMAT, MAX_STORED_IMAGES, content, reading, encoder.name, encoder.sha256, encoder.preprocessing]
     path = None if folder is None else folder / f"{json_sha256(key)}.safetensors"
     if path is not None and (found := _read(path)) is not None:
         return found

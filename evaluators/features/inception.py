@@ -26,7 +26,7 @@ WEIGHTS_URL = f"https://github.com/mseitzer/pytorch-fid/releases/download/fid_we
 WEIGHTS_VARIABLE = "GANPRUNE_INCEPTION_WEIGHTS"
 
 _PUBLISHED_DIGITS = "6726825d"
-_LOADING = threading.Lock()
+_LOADING_LOCK = threading.Lock()
 
 
 class InceptionEncoder:
@@ -140,7 +140,7 @@ def _instead_of_download(published: Any, state: dict[str, Tensor]) -> Iterator[N
     The builder has no parameter for it. Only the function through which it downloads is replaced; the rest of its code
     runs, so the features are identical to pytorch-fid's.
     """
-    with _LOADING:
+    with _LOADING_LOCK:
         original = published.load_state_dict_from_url
         published.load_state_dict_from_url = lambda *_args, **_kwargs: state
         try:

@@ -15,7 +15,7 @@ from ...gan_models.files.errors import UserError
 from ...gan_models.files.seeds import index_keys
 from .statistics import FeatureStatistics, StatisticsAccumulator, merged
 
-KEPT = 10_000  # maximum number of images whose features are all stored: 80 MB at d = 2048
+MAX_STORED_IMAGES = 10_000  # maximum number of images whose features are all stored: 80 MB at d = 2048
 LARGE_GROUPS = 10  # groups of the jackknife above that; each stores d x d numbers
 
 
@@ -78,7 +78,7 @@ class SampleCollector:
         kept: Maximum number of images whose features are all stored; at least twice the number of groups.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = MAX_STORED_IMAGES) -> None:
         if kept < 2 * LARGE_GROUPS:
             raise ValueError(f"too few images are stored: got kept={kept}; expected {2 * LARGE_GROUPS} or more")
         self._kept = kept
@@ -117,7 +117,7 @@ class SampleCollector:
         return FeatureSample(self._n, torch.cat(self._parts), groups)
 
 
-def sample_of(batches: Iterable[Tensor], kept: int = KEPT) -> FeatureSample:
+def sample_of(batches: Iterable[Tensor], kept: int = MAX_STORED_IMAGES) -> FeatureSample:
     """Return the sample of batches of features (n, d), such as `features.feature_batches` yields."""
     collector = SampleCollector(kept)
     for batch in batches:

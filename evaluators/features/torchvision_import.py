@@ -20,7 +20,7 @@ _SCHEMAS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 # A Library removes its definitions when it is garbage-collected: it has to live as long as torchvision.
-_KEPT: list[torch.library.Library] = []
+_REGISTERED_LIBRARIES: list[torch.library.Library] = []
 
 
 def make_torchvision_importable() -> bool:
@@ -30,7 +30,7 @@ def make_torchvision_importable() -> bool:
         True if operator schemas had to be defined; False if torchvision's own operators load, torchvision is already
         imported or is not installed.
     """
-    if _KEPT:
+    if _REGISTERED_LIBRARIES:
         return True
     if "torchvision" in sys.modules or _compiled_operators_load():
         return False
@@ -38,7 +38,7 @@ def make_torchvision_importable() -> bool:
     for name, schema in _SCHEMAS.items():
         if not _is_defined(name):
             library.define(schema)
-    _KEPT.append(library)
+    _REGISTERED_LIBRARIES.append(library)
     return True
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..features.sample import KEPT, as_sample
+from ..features.sample import MAX_STORED_IMAGES, as_sample
 from ..features.statistics import FeatureStatistics
 from ..measurement import Measurement
 from .distances import kernel_measurement
 from .metric import RealSide
 
-FEWEST = 10  # images of a class
+MIN_IMAGES_PER_CLASS = 10  # images of a class
 
 
 class ClassDistances:
@@ -45,7 +45,7 @@ class ClassDistances:
 
     def update(self, outputs: Tensor, references: Tensor | None, inputs: tuple[Tensor, ...]) -> None:
         """Take in features (n, d) and the inputs that the images were made of."""
-        if self._label is not None and sum(map(len, self._labels)) <= KEPT:
+        if self._label is not None and sum(map(len, self._labels)) <= MAX_STORED_IMAGES:
             self._features.append(outputs.cpu())
             self._labels.append(inputs[self._label[0]].cpu())
 
@@ -61,7 +61,7 @@ class ClassDistances:
         features, encoder, found = torch.cat(self._features), self._real.encoder.name, list[Measurement]()
         for label in range(self._label[1]):
             own = labels == label
-            if int(own.sum()) >= FEWEST:
+            if int(own.sum()) >= MIN_IMAGES_PER_CLASS:
                 sample = as_sample(features[own])
                 found += kernel_measurement(sample, real.features[own], f"{encoder},class={label}", f"class {label}")
         return found

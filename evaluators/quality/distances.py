@@ -21,7 +21,7 @@ from .prdc import SHARES, coverage_of
 from .reference_based import Z90, MeanOverImages
 
 # Large samples cost seconds per distance: fewer groups keep an interval within about a minute.
-_GROUPS, _GROUPS_WHEN_LARGE, _LARGE = 20, 10, 4_000_000
+_GROUPS, _GROUPS_WHEN_LARGE, _LARGE_PRODUCT = 20, 10, 4_000_000
 _K = 5
 
 Real = Tensor | FeatureSample | FeatureStatistics
@@ -72,11 +72,11 @@ def frechet_measurement(
     estimate: Estimate | None = None
     if isinstance(real, FeatureStatistics):
         value, smallest = frechet_between(generated.side(), real), generated.n
-        large = real.dimension**2 >= _LARGE
+        large = real.dimension**2 >= _LARGE_PRODUCT
     else:
         real = as_sample(real)
         value, smallest = frechet_between(generated.side(), real.side()), min(generated.n, real.n)
-        large = min(max(generated.n, real.n), generated.dimension) ** 2 >= _LARGE
+        large = min(max(generated.n, real.n), generated.dimension) ** 2 >= _LARGE_PRODUCT
     if interval and smallest >= 4:
         groups = _GROUPS_WHEN_LARGE if large else _GROUPS
         if isinstance(real, FeatureStatistics):

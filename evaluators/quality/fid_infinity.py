@@ -16,8 +16,8 @@ from ..features.statistics import FeatureStatistics
 from .frechet import frechet_between
 from .jackknife import Estimate, group_jackknife
 
-PARTS = (1, 2, 3, 4)
-LEAST = 4 * len(PARTS)
+SAMPLE_QUARTERS = (1, 2, 3, 4)
+MIN_IMAGES = 4 * len(SAMPLE_QUARTERS)
 
 
 def extrapolated_frechet(
@@ -36,9 +36,10 @@ def extrapolated_frechet(
     a = as_sample(a_ND)
     real = None if isinstance(real_MD, FeatureStatistics) else as_sample(real_MD)
     for side in (a, real):
-        if side is not None and side.n < LEAST:
+        if side is not None and side.n < MIN_IMAGES:
             raise UserError(
-                f"extrapolating needs more images: got {side.n}; expected at least {LEAST} generated and {LEAST} real"
+                f"extrapolating needs more images: got {side.n}; "
+                f"expected at least {MIN_IMAGES} generated and {MIN_IMAGES} real"
             )
         if side is not None and not side.whole:
             raise UserError(
@@ -52,10 +53,10 @@ def extrapolated_frechet(
 
 def _at_infinity(a_ND: Tensor, real: Tensor | FeatureStatistics) -> float:
     values = []
-    for parts in PARTS:
+    for parts in SAMPLE_QUARTERS:
         pairs = [(a_ND[i::parts], real[i::parts] if isinstance(real, Tensor) else real) for i in range(parts)]
         values.append(sum(frechet_between(x, y) for x, y in pairs) / parts)
-    j = torch.tensor(PARTS, dtype=torch.float64)
+    j = torch.tensor(SAMPLE_QUARTERS, dtype=torch.float64)
     y = torch.tensor(values, dtype=torch.float64)
     slope = float(((j - j.mean()) * (y - y.mean())).sum() / ((j - j.mean()) ** 2).sum())
     return float(y.mean()) - slope * float(j.mean())

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 Better = Literal["lower", "higher"]
 BETTER: tuple[Better, ...] = ("lower", "higher")
 GROUPS = 20  # groups of the jackknife
-FEWEST = 4  # minimum number of images for an interval
+MIN_IMAGES = 4  # minimum number of images for an interval
 
 
 def looks_like_metric(found: Any) -> bool:
@@ -173,7 +173,7 @@ class OwnFunction:
         how = "combined from rows" if self.combine else "mean over images"
         how = f"{'of all features' if self.reads == 'sample' else how} by {self._shown}"
         groups = min(GROUPS, *(len(each) for each in sets))
-        if self._full and groups >= FEWEST:
+        if self._full and groups >= MIN_IMAGES:
             found = group_jackknife(statistic, sets, n_groups=groups)
             low, high = found.low, found.high
             how += f"; interval: delete-a-group jackknife, {groups} groups"

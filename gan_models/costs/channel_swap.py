@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-LEFT = 0.01  # share of a target; a larger remainder is worth a swap
+MIN_UNUSED_SHARE = 0.01  # share of a target; a larger remainder is worth a swap
 
 
 class Pricer(Protocol):
@@ -56,7 +56,7 @@ def exchanged(
     """
     priced = model or form
     now = float(priced.predict(widths, cost))
-    if now >= (1 - LEFT) * target:
+    if now >= (1 - MIN_UNUSED_SHARE) * target:
         return None
     up = np.minimum(widths - widths % multiple + multiple, form.sizes) - widths
     down = widths - form.fit(np.maximum(widths - multiple, 0), floor, multiple)

@@ -24,7 +24,7 @@ from .same_draws import SameDraws
 
 _TORCH = os.path.dirname(torch.__file__)
 _GATES = str(gates.__file__)
-_OURS = (_GATES, os.path.dirname(__file__))
+_GANPRUNE_FOLDERS = (_GATES, os.path.dirname(__file__))
 _NORMS = ("group_norm", "layer_norm")  # the gated network computes these in hooks
 
 
@@ -120,7 +120,7 @@ def line_of_error(error: BaseException) -> str:
 
 def _shown(file: str, number: int) -> str:
     """Return file, line and its text; empty for ganprune's own code."""
-    if file.startswith(_OURS) or Path(file).name == "surgery.py":
+    if file.startswith(_GANPRUNE_FOLDERS) or Path(file).name == "surgery.py":
         return ""
     text = linecache.getline(file, number).strip()
     return f"{Path(file).name}:{number}" + (f": {text}" if text else "")

@@ -17,7 +17,7 @@ from .same_draws import SameDraws
 
 # A network that rounding alone changes by more than its type's tolerance is allowed this multiple of the change,
 ROUNDINGS = 30.0
-MOST = 0.1  # and at most this: a larger difference is not rounding
+MAX_ROUNDING = 0.1  # and at most this: a larger difference is not rounding
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ def compare(
         found = outputs_of(small(*inputs))
         difference = relative_difference(expected, found)
         allowed = precision.tolerance
-        if difference > allowed and difference < MOST:
+        if difference > allowed and difference < MAX_ROUNDING:
             moved = gated_outputs(jittered(full, precision, 0), groups, plan, inputs)
-            allowed = max(allowed, min(MOST, ROUNDINGS * relative_difference(expected, moved)))
+            allowed = max(allowed, min(MAX_ROUNDING, ROUNDINGS * relative_difference(expected, moved)))
     return Comparison(difference, allowed)
 
 

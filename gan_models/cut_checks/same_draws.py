@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-DRAWN = 0.5
+DRAWN_VALUE = 0.5
 _DRAWS = frozenset(
     (
         "rand_like", "randn_like", "rand", "randn", "normal", "normal_", "normal_functional", "uniform", "uniform_",
@@ -25,5 +25,5 @@ class SameDraws(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         if func.overloadpacket.__name__ in _DRAWS and isinstance(result, Tensor):
-            result.fill_(DRAWN)
+            result.fill_(DRAWN_VALUE)
         return result

@@ -24,7 +24,14 @@ from ..files.texts.number_text import counted
 from .spec import PictureForm
 
 MEMORY_LIMIT_BYTES = 512 * 2**20  # maximum bytes of decoded images of one split in memory
-_SEVERAL = (".gif", ".webp", ".apng", ".tif", ".tiff", ".avif")  # formats of files that may contain several pictures
+_MULTI_PICTURE_SUFFIXES = (
+    ".gif",
+    ".webp",
+    ".apng",
+    ".tif",
+    ".tiff",
+    ".avif",
+)  # formats of files that may contain several pictures
 CIFAR_SIZE = (32, 32)
 PLANES_CURE = ". Try .npy of [C, H, W] or [H, W, C], or TIFF of a gray page per channel"
 _CIFAR_RECORD = 1 + 3 * 32 * 32
@@ -236,7 +243,7 @@ def doubts_of(files: Sequence[Path], planes: int = 0) -> list[str]:
         files: The files.
         planes: Channels of each file, as in `PictureForm.planes`.
     """
-    several = [path for path in files if path.suffix.lower() in _SEVERAL]
+    several = [path for path in files if path.suffix.lower() in _MULTI_PICTURE_SUFFIXES]
     doubts = {path: doubt for path in [*several, *files[:50]] if (doubt := picture_doubt(path, planes))}
     firsts: dict[str, list[Path]] = {}
     for path, doubt in doubts.items():

@@ -19,7 +19,11 @@ from ..files.texts.number_text import counted
 from .picture_tree import DOMAINS, HELD_OUT, PictureTree, PlacedPicture, may_be_held_out
 from .spec import BUILTIN
 
-OUTSIDE, NO_DOMAIN, HELD_OUT_TOO = "outside the folders of the splits", "of no domain", "held out under another name"
+OUTSIDE_SPLITS, NO_DOMAIN, HELD_OUT_COPY = (
+    "outside the folders of the splits",
+    "of no domain",
+    "held out under another name",
+)
 
 
 class LayoutError(UserError):
@@ -114,9 +118,9 @@ class SplitFolder:
         found = Counter(self.tree.left_out)
         for domain in self.domains:
             placed = [picture for split in ("train", *HELD_OUT) for picture in self._placed(split, domain)]
-            found[OUTSIDE] += len(self.tree.of_domain(domain)) - len({picture.path for picture in placed})
+            found[OUTSIDE_SPLITS] += len(self.tree.of_domain(domain)) - len({picture.path for picture in placed})
             trained = {picture.path: picture.real for picture in self._placed("train", domain)}
-            found[HELD_OUT_TOO] += sum(real in self._held_out for real in trained.values())
+            found[HELD_OUT_COPY] += sum(real in self._held_out for real in trained.values())
         found[NO_DOMAIN] += sum(not any(p.in_domain(d) for d in self.domains if d) for p in self.tree.pictures) * (
             self.domains != ("",)
         )

@@ -23,17 +23,22 @@ SPLIT_WORDS: Mapping[str, str] = {
     "test": "test", "testing": "test",
 }  # fmt: skip
 # Further words, only as whole names: `trn`, `holdout`; as parts of names they are ambiguous.
-_WHOLE_NAMES: Mapping[str, str] = {
+_SPLIT_NAMES: Mapping[str, str] = {
     "trn": "train", "evaluation": "val", "tst": "test", "holdout": "test", "heldout": "test", "hold-out": "test",
     "hold_out": "test", "held-out": "test", "held_out": "test",
 }  # fmt: skip
 # Words that may accompany a split's word in a folder's name: `test_set`, `Testing Images`, `valset`.
-_CONTENTS = "sets?|data|dataset|split|images?|imgs?|pictures?|photos?|pics"
+_CONTENT_WORDS = "sets?|data|dataset|split|images?|imgs?|pictures?|photos?|pics"
 HELD_OUT = ("test", "val")  # a folder that names two splits belongs to the first one here
 DOMAINS = ("A", "B")
-HIDDEN, BROKEN, LOOP, TWICE = "hidden or of the system", "broken link", "link to a folder above it", "linked twice"
+HIDDEN, BROKEN_LINK, LINK_LOOP, LINKED_TWICE = (
+    "hidden or of the system",
+    "broken link",
+    "link to a folder above it",
+    "linked twice",
+)
 UNREADABLE_FOLDER = "folder that cannot be opened"
-_WORDS = "|".join(sorted(SPLIT_WORDS, key=len, reverse=True))
+_SPLIT_WORD_PATTERN = "|".join(sorted(SPLIT_WORDS, key=len, reverse=True))
 _TOKENS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -127,7 +132,7 @@ class PictureTree:
                 if lower.split:
                     self.said.append((lower.split, lower.names))
                 if real in place.above or place.real.startswith(real.rstrip(os.sep) + os.sep):
-                    self.left_out[LOOP] += 1
+                    self.left_out[LINK_LOOP] += 1
                 elif self._is_new(real, lower):
                     yield from self._below(lower)
             elif _is_folder(entry):
@@ -147,7 +152,7 @@ class PictureTree:
         """Return True if a file or folder is new in its split and domains; count it as left out if not."""
         domains = frozenset(d for d in self.domains if any(says_domain(name, d) for name in place.names))
         context = (real, place.split, domains)
-        self.left_out[TWICE] += context in self._seen
+        self.left_out[LINKED_TWICE] += context in self._seen
         new = context not in self._seen
         self._seen.add(context)
         return new
@@ -191,10 +196,10 @@ def split_said(name: str, siblings: Iterable[str] = (), domains: Iterable[str] =
         siblings: Names of its sibling folders.
         domains: Domains that may accompany the word.
     """
-    if name.lower() in _WHOLE_NAMES:
-        return _WHOLE_NAMES[name.lower()]
-    beside = "|".join([*map(re.escape, domains), r"\d+", _CONTENTS])
-    pattern = rf"({_WORDS})s?(?:[ _.-]?(?:{beside}))?|(?:{beside})[ _.-]?({_WORDS})s?"
+    if name.lower() in _SPLIT_NAMES:
+        return _SPLIT_NAMES[name.lower()]
+    beside = "|".join([*map(re.escape, domains), r"\d+", _CONTENT_WORDS])
+    pattern = rf"({_SPLIT_WORD_PATTERN})s?(?:[ _.-]?(?:{beside}))?|(?:{beside})[ _.-]?({_SPLIT_WORD_PATTERN})s?"
     if form := re.fullmatch(pattern, name, re.IGNORECASE):
         return SPLIT_WORDS[(form[1] or form[2]).lower()]
     rest, split = _without_word(name)
@@ -213,7 +218,14 @@ def says_domain(name: str, domain: str) -> bool:
     word = re.escape(domain)
     if len(domain) > 1 and re.search(rf"(?<![a-z]){word}(?![a-z])", name, re.IGNORECASE):
         return True
-    return re.fullmatch(rf"(?:{_WORDS}|domain)[ _.-]?{word}|{word}[ _.-]?(?:{_WORDS})", name, re.IGNORECASE) is not None
+    return (
+        re.fullmatch(
+            rf"(?:{_SPLIT_WORD_PATTERN}|domain)[ _.-]?{word}|{word}[ _.-]?(?:{_SPLIT_WORD_PATTERN})",
+            name,
+            re.IGNORECASE,
+        )
+        is not None
+    )
 
 
 def may_be_held_out(name: str) -> bool:
@@ -242,6 +254,6 @@ def _fault(entry: os.DirEntry[str], wanted: Callable[[str], bool]) -> str | None
     if not wanted(entry.name):
         return f"not an image format ({Path(entry.name).suffix.lower() or 'no suffix'})"
     try:
-        return None if entry.is_file() else BROKEN
+        return None if entry.is_file() else BROKEN_LINK
     except OSError:
-        return BROKEN
+        return BROKEN_LINK

@@ -17,9 +17,9 @@ from .dataset import ImageSet
 from .image_readers import Pictures
 
 SHARE = 10  # selection split: one of this many training images
-ENOUGH = 50  # number of images up to which a small test split does not limit the selection split
-LEAST = 10  # with fewer images, a choice is mostly chance, and training lacks them
-LEAST_OF_OWN = 2  # a covariance needs two images
+MAX_IMAGES_OF_SMALL_TEST = 50  # number of images up to which a small test split does not limit the selection split
+MIN_SELECTION_IMAGES = 10  # with fewer images, a choice is mostly chance, and training lacks them
+MIN_OWN_IMAGES = 2  # a covariance needs two images
 
 Entries = Mapping[str, Sequence[int]]  # source -> numbers of its entries
 _Group = tuple[str, ...]  # sources whose entries belong together by index
@@ -49,7 +49,7 @@ def own_part(validation: ImageSet, train: ImageSet, test: ImageSet) -> ImageSet 
     kept: dict[str, list[int]] = {}
     for together in _groups(validation):  # validation images may be pairs even if training images are not
         entries = sorted(frozenset.intersection(*(new[name] for name in together)))
-        if len(entries) < LEAST_OF_OWN:
+        if len(entries) < MIN_OWN_IMAGES:
             return None
         kept |= dict.fromkeys(together, entries)
     return validation.part(kept)
@@ -77,10 +77,10 @@ def chosen(train: ImageSet, test: ImageSet) -> Entries:
         if fit and not any(contents.entry(train, group, i) in tested for group, i in copies):
             for group, i in copies:
                 apart[group].append(i)
-    if min(map(len, apart.values())) < LEAST:
+    if min(map(len, apart.values())) < MIN_SELECTION_IMAGES:
         raise TooFewToSelect(
-            f"too few training images for a selection split: got {min(train.count(g[0]) for g in groups)}; "
-            f"expected {SHARE * LEAST} or more, or validation images in a folder val/. Try --select-on test"
+            f"too few training images for a selection split: got {min(train.count(g[0]) for g in groups)}; expected "
+            f"{SHARE * MIN_SELECTION_IMAGES} or more, or validation images in a folder val/. Try --select-on test"
         )
     return {name: sorted(apart[group]) for group in groups for name in group}
 
@@ -142,7 +142,7 @@ def _files(pictures: Pictures) -> Iterable[Path]:
 
 def _room(trained: int, tested: int) -> int:
     """Return the maximum size of the selection split."""
-    return min(trained // SHARE, max(tested, ENOUGH))
+    return min(trained // SHARE, max(tested, MAX_IMAGES_OF_SMALL_TEST))
 
 
 def _by_rank(train: ImageSet, groups: Sequence[_Group], contents: _Contents) -> list[list[tuple[_Group, int]]]:

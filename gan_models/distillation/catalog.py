@@ -46,7 +46,7 @@ TERMS: OpenTable[TermSpec] = OpenTable(
     group="ganprune.distillation_terms",
     row_type=TermSpec,
 )
-FIELDS = (
+TERM_FIELDS = (
     "output",
     "features",
 )  # terms whose weight is its own field of the recipe, `distill_output` and `distill_features`

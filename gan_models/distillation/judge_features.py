@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from .matched_layers import recorded
 from .term import Pair, Seen, Term
 
-_LEAST = 1e-6  # share of a feature's mean, below which it is empty
+_MIN_MEAN_SHARE = 1e-6  # share of a feature's mean, below which it is empty
 
 
 class JudgeFeatures(Term):
@@ -39,7 +39,7 @@ class JudgeFeatures(Term):
             judge(*self._shown(seen.inputs, seen.output))
         shares = [
             (given[name].float() - wanted[name].float()).abs().mean()
-            / wanted[name].float().abs().mean().clamp_min(_LEAST)
+            / wanted[name].float().abs().mean().clamp_min(_MIN_MEAN_SHARE)
             for name in wanted
         ]
         return torch.stack(shares).mean()

@@ -13,16 +13,16 @@ from torch import Tensor
 from .matched_layers import matched_layers
 from .term import Pair, Seen, Term
 
-_LEAST = 1e-12  # threshold of a norm, below which features are empty
+_MIN_NORM = 1e-12  # threshold of a norm, below which features are empty
 
 
 def kernel_alignment(a: Tensor, b: Tensor) -> Tensor:
     """Return the alignment of features [B, ...] of two networks for the same inputs, 0 to 1."""
     a, b = a.float().flatten(1), b.float().flatten(1)
     # Features are scaled first: products over many channels then do not overflow, and the alignment is unchanged.
-    a, b = (x / x.norm().clamp_min(_LEAST) for x in (a, b))
+    a, b = (x / x.norm().clamp_min(_MIN_NORM) for x in (a, b))
     own, goal = a @ a.T, b @ b.T
-    return (own * goal).sum() / (own.norm() * goal.norm()).clamp_min(_LEAST)
+    return (own * goal).sum() / (own.norm() * goal.norm()).clamp_min(_MIN_NORM)
 
 
 class KernelAlignment(Term):

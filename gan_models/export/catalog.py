@@ -15,14 +15,14 @@ from .exporter import INPUT, Exporter, ExportJob
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-_HERE = "ganprune.gan_models.export"
+_PACKAGE = "ganprune.gan_models.export"
 _ONNX_PACKAGES = (Package("onnx"), Package("onnxscript"))
 
 INT8 = "onnx-int8"  # what the flag --int8 stands for
 WEB_FLOAT, WEB_INT8 = "onnx", INT8  # what onnxruntime-web reads
 FLOAT_FORMATS = ("onnx", "pt2")  # formats of the float32 network that run without its code
 # For runtimes of phones: in this order, so that a norm is folded before its convolution is changed.
-REWRITTEN = (
+REWRITTEN_FORMATS = (
     "constants", "batch-norm", "modulated-convolution", "transposed-convolution", "padding", "instance-norm", "prelu",
     "pixel-shuffle", "upsampling",
 )  # fmt: skip
@@ -34,53 +34,53 @@ EXPORTERS: OpenTable[Exporter] = OpenTable(
     "format",
     {
         "onnx": Exporter(
-            f"{_HERE}.onnx_float:write", "generator.onnx", "onnxruntime", "ONNX", needs=_ONNX_PACKAGES,
+            f"{_PACKAGE}.onnx_float:write", "generator.onnx", "onnxruntime", "ONNX", needs=_ONNX_PACKAGES,
             rules=ON_ONNX, free_size=True, written="always",
         ),
         INT8: Exporter(
-            f"{_HERE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,
-            dtype="int8", tolerance=None, examiner=f"{_HERE}.int8_parity:examine", companions=("quantisation.json",),
+            f"{_PACKAGE}.onnx_int8:write", "generator-int8.onnx", "onnxruntime", "ONNX in 8 bits", needs=_ONNX_PACKAGES,
+            dtype="int8", tolerance=None, examiner=f"{_PACKAGE}.int8_parity:examine", companions=("quantisation.json",),
             rules=ON_ONNX, trained_ranges=True, no_bytes=QUANTIZED, written="if quantized",
         ),
         "onnx-fp16": Exporter(
-            f"{_HERE}.onnx_half:write", "generator-fp16.onnx", "onnxruntime", "ONNX in half precision",
+            f"{_PACKAGE}.onnx_half:write", "generator-fp16.onnx", "onnxruntime", "ONNX in half precision",
             needs=(*_ONNX_PACKAGES, Package("onnxruntime")), dtype="float16", tolerance=0.02, rules=ON_ONNX,
             free_size=True, no_bytes=QUANTIZED,
         ),
         "pt2": Exporter(
-            f"{_HERE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
+            f"{_PACKAGE}.exported_program:write", "generator.pt2", "exported-program", "PyTorch program",
             needs=(Package("torch"),), free_size=True,
         ),
         "litert": Exporter(
-            f"{_HERE}.devices.litert:write", "generator.tflite", "litert", "LiteRT",
+            f"{_PACKAGE}.devices.litert:write", "generator.tflite", "litert", "LiteRT",
             needs=(Package("litert_torch", "litert-torch", extra="litert"),), free_batch=False,
-            rewrites=REWRITTEN, rules=ON_LITERT,
+            rewrites=REWRITTEN_FORMATS, rules=ON_LITERT,
         ),
         "litert-int8": Exporter(
-            f"{_HERE}.devices.litert_int8:write", "generator-int8.tflite", "litert", "LiteRT in 8 bits",
+            f"{_PACKAGE}.devices.litert_int8:write", "generator-int8.tflite", "litert", "LiteRT in 8 bits",
             needs=(
                 Package("litert_torch", "litert-torch", extra="litert"),
                 Package("ai_edge_quantizer", "ai-edge-quantizer", extra="litert"),
             ),
-            dtype="int8", tolerance=None, free_batch=False, rewrites=REWRITTEN, rules=ON_LITERT,
-            no_bytes=QUANTIZED, examiner=f"{_HERE}.devices.litert_int8:examine",
+            dtype="int8", tolerance=None, free_batch=False, rewrites=REWRITTEN_FORMATS, rules=ON_LITERT,
+            no_bytes=QUANTIZED, examiner=f"{_PACKAGE}.devices.litert_int8:examine",
         ),
         "ncnn": Exporter(
-            f"{_HERE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),
+            f"{_PACKAGE}.devices.ncnn:write", "generator-ncnn.param", "ncnn", "ncnn", parts=(".bin",),
             companions=("generator-ncnn.json",),
             needs=(Package("pnnx", extra="ncnn"),), rules=("ncnn",), free_batch=False, free_size=True,
             no_bytes="its tensors are in floating point, and its own Mat.from_pixels and substract_mean_normalize read "
             "bytes",
         ),
         "openvino": Exporter(
-            f"{_HERE}.devices.openvino:write", "generator-openvino.xml", "openvino", "OpenVINO", parts=(".bin",),
+            f"{_PACKAGE}.devices.openvino:write", "generator-openvino.xml", "openvino", "OpenVINO", parts=(".bin",),
             needs=(Package("openvino", extra="openvino"),), rules=("openvino",), free_size=True,
         ),
         "coreml": Exporter(
-            f"{_HERE}.devices.core_ml:write", "generator-coreml.zip", "coreml", "Core ML",
+            f"{_PACKAGE}.devices.core_ml:write", "generator-coreml.zip", "coreml", "Core ML",
             needs=(Package("coremltools", extra="coreml"),), rules=("coreml",), free_batch=False,
             no_bytes="it takes pictures as inputs of an image type of its own, which macOS alone can run and check",
-            examiner=f"{_HERE}.devices.core_ml:examine",
+            examiner=f"{_PACKAGE}.devices.core_ml:examine",
         ),
     },
     group="ganprune.exporters",

@@ -32,7 +32,7 @@ from .rewriting import rewritten
 
 FREE_THE_BATCH = ("constants", "modulated-convolution")  # rewrites
 MODULATED = REWRITES.own["modulated-convolution"]
-LEAST_WRITTEN = 18  # the least operator set that torch writes by itself
+MIN_TORCH_OPSET = 18  # the least operator set that torch writes by itself
 
 
 class NotWritable(WorkFailed):
@@ -111,7 +111,7 @@ def _export(job: ExportJob, examples: tuple[Tensor, ...], path: Path, dynamic: A
                     verbose=False,
                     optimize=optimize,
                     # The int8 file's graph is edited in the exporter's own set.
-                    opset_version=max(job.opset or DEFAULT_OPSET, LEAST_WRITTEN) if optimize else None,
+                    opset_version=max(job.opset or DEFAULT_OPSET, MIN_TORCH_OPSET) if optimize else None,
                 )
             content = onnx.load(beside)
             if optimize:

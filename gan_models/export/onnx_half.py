@@ -24,7 +24,7 @@ from ..files.errors import UserError
 from .exporter import ExportJob, file_input
 from .onnx_float import write as write_float
 
-LARGEST = float(np.finfo(np.float16).max)
+LARGEST_FLOAT16 = float(np.finfo(np.float16).max)
 HEADROOM = 4.0  # other inputs may be as many times larger than those of the calibration
 FIRST_LOSS, LAST_LOSS = (
     2.0**-6,
@@ -54,7 +54,7 @@ class Measured:
 
     def reason(self, limit: float) -> str:
         """Return the reason against half precision; empty if there is none."""
-        if not self.largest * HEADROOM <= LARGEST:
+        if not self.largest * HEADROOM <= LARGEST_FLOAT16:
             return f"values up to {self.largest:.3g}"
         return "" if self.loss <= limit else f"relative error {self.loss:.2g}"
 

@@ -48,7 +48,7 @@ FLOAT = {
     "LayerNormalization": "norm: it needs the statistics of each image",
     "GroupNormalization": "norm: it needs the statistics of each image",
 }
-_MAPPED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+_PER_CHANNEL_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _LARGEST_BIAS = 2**30  # in steps of int32
 
 
@@ -174,7 +174,7 @@ def _quantize_layer(
     weight, axis = module.get_parameter("weight").detach().cpu().float(), channel_axis(module)
     bias = module._parameters.get("bias")
     nodes = graph.consumers(f"{name}.weight")
-    if not nodes or any(node.op_type not in _MAPPED for node in nodes):
+    if not nodes or any(node.op_type not in _PER_CHANNEL_OPERATORS for node in nodes):
         raise NoForm(
             f"layer {name} ({type(module).__name__}) has no node of its own in the ONNX graph, so it cannot be put on "
             "a grid there"

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 from .errors import WorkFailed
 
-UNKNOWN = "unknown"
+UNKNOWN_VERSION = "unknown"
 
 
 class PackageMissing(WorkFailed):
@@ -47,7 +47,7 @@ class Package:
         try:
             return version(self.name)
         except PackageNotFoundError:
-            return UNKNOWN
+            return UNKNOWN_VERSION
 
 
 def install_command(packages: Iterable[Package]) -> str:

@@ -20,7 +20,7 @@ from .errors import Refusals, UserError, errors_of
 JSON: TypeAlias = "bool | int | float | str | list[JSON] | dict[str, JSON] | None"
 Value = TypeVar("Value")
 
-_LATER = "ganprune.later"
+_LATER_KEY = "ganprune.later"
 
 
 def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISSING) -> Any:
@@ -32,7 +32,7 @@ def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISS
         default: The value that reproduces the earlier version's behavior.
         factory: Function that makes that value, for a mapping.
     """
-    metadata = {_LATER: True}
+    metadata = {_LATER_KEY: True}
     if factory is not dataclasses.MISSING:
         return dataclasses.field(default_factory=factory, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -40,7 +40,7 @@ def later(default: Any = dataclasses.MISSING, *, factory: Any = dataclasses.MISS
 
 def _left_out(field: dataclasses.Field[Any], value: Any) -> bool:
     """Return True if a field of `later` has its default value."""
-    if _LATER not in field.metadata:
+    if _LATER_KEY not in field.metadata:
         return False
     return value == (field.default if field.default_factory is dataclasses.MISSING else field.default_factory())
 
@@ -126,7 +126,7 @@ def _validator(cls: Any) -> Any:
 
 
 _NOT_FINITE = ("nan", "inf", "-inf")
-_CONVERTED = ("dataclass", "tuple", "float", "dict", "list", "set", "frozenset", "generator")
+_CONVERTED_KINDS = ("dataclass", "tuple", "float", "dict", "list", "set", "frozenset", "generator")
 
 
 def _relaxed(schema: Any, key: bool = False) -> Any:
@@ -136,7 +136,7 @@ def _relaxed(schema: Any, key: bool = False) -> Any:
     if not isinstance(schema, dict):
         return schema
     relaxed = {name: _relaxed(item, key=name == "keys_schema") for name, item in schema.items()}
-    if relaxed.get("type") in _CONVERTED or (key and relaxed.get("type") == "int"):
+    if relaxed.get("type") in _CONVERTED_KINDS or (key and relaxed.get("type") == "int"):
         relaxed["strict"] = False
     if relaxed.get("type") == "float" and not key:
         from pydantic_core.core_schema import no_info_wrap_validator_function

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _MASK = 2**64 - 1
-_MIX, _SPREAD = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
+_MIX, _MIX_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9
 
 
 def mixed(seed: int, *parts: int) -> int:
@@ -67,5 +67,5 @@ def index_keys(indices: Tensor) -> Tensor:
         return constant - (1 << 64) if constant >= 1 << 63 else constant
 
     x = (indices + 1) * signed(_MIX)
-    x = (x ^ ((x >> 30) & ((1 << 34) - 1))) * signed(_SPREAD)
+    x = (x ^ ((x >> 30) & ((1 << 34) - 1))) * signed(_MIX_2)
     return x ^ ((x >> 27) & ((1 << 37) - 1))

@@ -23,7 +23,7 @@ from .projects.project_modules import circle, failing_file, load_project, packag
 
 _PACKAGES = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib"))
 _FOLDERS = ("gan_models", "evaluators", "spaces", "search", "studies")
-_OURS = tuple(f"{Path(__file__).parents[2] / name}/" for name in _FOLDERS)
+_GANPRUNE_FOLDERS = tuple(f"{Path(__file__).parents[2] / name}/" for name in _FOLDERS)
 _NAME = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _imported: set[str] = set()  # files of modules that users named
 _tolerated: list[WorkFailed | UserError] = []  # failures that ended no work, until a log takes them
@@ -198,7 +198,7 @@ def place_of(*found: Any) -> str:
 
 def _is_users(file: str) -> bool:
     """Return True if a file belongs neither to ganprune nor to an installed package."""
-    return not file.startswith((*_PACKAGES, *_OURS, "<"))
+    return not file.startswith((*_PACKAGES, *_GANPRUNE_FOLDERS, "<"))
 
 
 def failed(what: str, error: Exception, *called: Any) -> UserCodeFailed:
@@ -271,7 +271,7 @@ def _raised(what: str, error: Exception, *called: Any) -> str:
 
 def _was_named(file: str) -> bool:
     """Return True if a user named a file, its module, or a file that imports it."""
-    return (file in _imported or file in project_files()) and not file.startswith(_OURS)
+    return (file in _imported or file in project_files()) and not file.startswith(_GANPRUNE_FOLDERS)
 
 
 def _import(reference: str, name: str, kind: str) -> ModuleType:

@@ -29,12 +29,12 @@ from .plan import ChannelPlan
 from .surgery import cut
 
 # Calls whose numeric arguments are sizes: their outputs' shapes are compared instead.
-_SIZED = frozenset(
+_SIZED_OPERATORS = frozenset(
     [name for name, rule in RULES.items() if rule in (layout, created)]
     + ["layer_norm", "rms_norm", "native_group_norm", "native_layer_norm", "resize", "empty_like"]
 )
 _GROUPED = frozenset(name for name in RULES if name.startswith("conv"))
-_LONGEST = 160  # maximum number of characters of a reason
+_MAX_REASON_CHARACTERS = 160  # maximum number of characters of a reason
 
 
 def channels_of(walk: Walk, groups: ChannelGroups) -> np.ndarray:
@@ -106,7 +106,7 @@ class CutTrace:
             if f"{module_of(dense)}.".startswith(islands):
                 continue
             alone = _is_alone(dense)
-            if call_name(dense.target) not in _SIZED and _numbers(dense, alone) != _numbers(small, alone):
+            if call_name(dense.target) not in _SIZED_OPERATORS and _numbers(dense, alone) != _numbers(small, alone):
                 return Why.SHAPE_FACTOR(call=place)
             if not self._fits(self._walk.values[dense.name], shapes_of(small), mask):
                 return _fixed(f"{place} gives {[list(shape) for shape in shapes_of(small)][:2]}")
@@ -199,4 +199,4 @@ def _first_line(error: BaseException) -> str:
 
 
 def _fixed(message: str) -> UnprunedReason:
-    return Why.FIXED_SIZE(message=message[:_LONGEST])
+    return Why.FIXED_SIZE(message=message[:_MAX_REASON_CHARACTERS])

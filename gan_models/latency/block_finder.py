@@ -17,8 +17,8 @@ from ..tracing.calls import Walk
 from ..tracing.labels import Traced, align, varying
 from ..tracing.trace import walk_graph
 from .blocks import (
-    FIXED,
-    WEIGHTED,
+    FIXED_SIDE,
+    WEIGHTED_KINDS,
     Axes,
     Block,
     BlockCall,
@@ -31,7 +31,7 @@ from .blocks import (
     without_side_effect,
 )
 
-MOST_SIDES = 2
+MAX_SIDES = 2
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ class _Finder:
             users = [user for user in chain.nodes[-1].users if user.op == "call_function"]
             if len(chain.nodes[-1].users) != 1 or len(users) != 1 or users[0].target is operator.getitem:
                 return chain
-            if chain.weighted and call_name(users[0].target) in WEIGHTED:
+            if chain.weighted and call_name(users[0].target) in WEIGHTED_KINDS:
                 return chain
             if any(_later(n, chain.nodes[-1]) for n in users[0].all_input_nodes if n.name not in self.constant):
                 return chain  # its other input is made by calls that come after the chain
@@ -166,7 +166,7 @@ class _Finder:
         alone = bool(arguments) and isinstance(arguments[0], Ref) and arguments[0].kind == "input"
         target = without_side_effect(node.target) if alone else node.target
         chain.calls.append(BlockCall(target, tuple(arguments), keywords, depthwise))  # type: ignore[arg-type]
-        chain.weighted |= name in WEIGHTED
+        chain.weighted |= name in WEIGHTED_KINDS
         self._try(chain, node)
         return chain
 
@@ -189,11 +189,11 @@ class _Finder:
         return value
 
     def _axes(self, chain: _Chain, traced: Traced, shape: tuple[int, ...]) -> Axes:
-        sizes = [(FIXED, n) for n in shape]
+        sizes = [(FIXED_SIDE, n) for n in shape]
         for axis, vector in self._vectors(traced, len(shape)).items():
             unit, factor = common_unit(vector)
             number = next((i for i, other in enumerate(chain.units) if np.array_equal(other, unit)), len(chain.units))
-            if number == MOST_SIDES:
+            if number == MAX_SIDES:
                 raise Unfit("a third side")
             if number == len(chain.units):
                 chain.units.append(unit)
@@ -245,7 +245,7 @@ class _Finder:
                         raise Unfit(node.name)
 
     def _block(self, chain: _Chain) -> Block:
-        named = next((n for n in chain.nodes if call_name(n.target) in WEIGHTED), chain.nodes[0])
+        named = next((n for n in chain.nodes if call_name(n.target) in WEIGHTED_KINDS), chain.nodes[0])
         sides = tuple(side_of(unit, self.sizes) for unit in chain.units)
         inputs, parameters = tuple(chain.inputs.values()), tuple(chain.parameters.values())
         return Block(_module(named), sides, inputs, parameters, tuple(chain.calls))

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from ..files.hashes import json_sha256
 
 Vector = NDArray[np.int64]
-FIXED = -1
+FIXED_SIDE = -1
 GROUPS = 6  # place of the number of groups among a convolution's arguments, transposed or not
 INTEGER = frozenset(("conv1d", "conv2d", "conv3d", "linear"))  # what runtimes have integer kernels for on CPUs
-_HOW_TIMED = 2  # counted up where times change their meaning, so that older tables are not mixed with new ones
-WEIGHTED = frozenset(
+_TIMING_VERSION = 2  # counted up where times change their meaning, so that older tables are not mixed with new ones
+WEIGHTED_KINDS = frozenset(
     (
         "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "linear", "matmul",
         "mm", "bmm", "addmm", "baddbmm",
@@ -56,13 +56,13 @@ class Side:
 
 @dataclass(frozen=True)
 class Axes:
-    """A tensor's shape: per axis (side, channels a unit of it), or (FIXED, size)."""
+    """A tensor's shape: per axis (side, channels a unit of it), or (FIXED_SIDE, size)."""
 
     sizes: tuple[tuple[int, int], ...]
 
     def at(self, channels: tuple[int, ...]) -> tuple[int, ...]:
         """Return the shape with these channels on the sides."""
-        return tuple(n if side == FIXED else n * channels[side] for side, n in self.sizes)
+        return tuple(n if side == FIXED_SIDE else n * channels[side] for side, n in self.sizes)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Block:
     @property
     def weighted(self) -> bool:
         """True if it multiplies by a weight."""
-        return any(call.name in WEIGHTED for call in self.calls)
+        return any(call.name in WEIGHTED_KINDS for call in self.calls)
 
     @property
     def integer(self) -> bool:
@@ -128,7 +128,7 @@ class Block:
     def key(self) -> str:
         """Sixteen hex digits: blocks with the same key take the same time at the same channels."""
         parts = [
-            _HOW_TIMED,
+            _TIMING_VERSION,
             [side.range for side in self.sides],
             [axes.sizes for axes in (*self.inputs, *self.parameters)],
             [[str(c.target), repr(c.arguments), repr(c.keywords), c.depthwise] for c in self.calls],

@@ -19,7 +19,7 @@ from ..costs.cost_form import LATENCY
 
 Floats = NDArray[np.float64]
 Units = NDArray[np.int64]
-_AT_ONCE = 200_000  # plans priced together: what they need fits into some hundred MB
+_MAX_BATCH_PLANS = 200_000  # plans priced together: what they need fits into some hundred MB
 
 
 @dataclass(frozen=True)
@@ -144,8 +144,8 @@ class LatencyForm:
             raise KeyError(f"this latency table prices {', '.join(self.fits)}, not {cost!r}")
         whole = np.rint(np.asarray(widths, dtype=np.float64)).astype(np.int64)
         plans = whole.reshape(-1, len(self.names))
-        starts = range(0, max(1, len(plans)), _AT_ONCE)
-        found = [self.fits[cost](self.parts(plans[i : i + _AT_ONCE])) for i in starts]
+        starts = range(0, max(1, len(plans)), _MAX_BATCH_PLANS)
+        found = [self.fits[cost](self.parts(plans[i : i + _MAX_BATCH_PLANS])) for i in starts]
         return np.concatenate(found).reshape(whole.shape[:-1])
 
     def parts(self, plans: NDArray[np.int64]) -> Floats:

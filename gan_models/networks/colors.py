@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from ..files.pictures.colors import (
     AB_LIMIT,
     CHANNELS,
-    CUBE_FROM,
-    LIGHTEST,
+    CUBE_ROOT_THRESHOLD,
+    LAB_PARTS,
     LINE_SLOPE,
     LINE_START,
     LUMA,
-    OF_LAB,
-    WHITE,
+    MAX_LIGHTNESS,
     XYZ_OF_RGB,
+    XYZ_OF_WHITE,
     Color,
 )
 from ..files.texts.number_text import counted
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_MIDDLE = LIGHTEST / 2
+_MIDDLE = MAX_LIGHTNESS / 2
 
 
 class TakesColor:
@@ -88,7 +88,7 @@ def to_rgb(images: Tensor, color: Color | str, inputs: Sequence[Tensor] = ()) ->
         return images[:, :3] if channels >= 3 else images[:, :1].expand(-1, 3, -1, -1)
     if color == "gray":
         return images.expand(-1, 3, -1, -1)
-    if color in OF_LAB:
+    if color in LAB_PARTS:
         lightness = (images + 1) * _MIDDLE if color == "lightness" else _lightness(images, inputs)
         a, b = (images * AB_LIMIT).unbind(1) if color == "ab" else (torch.zeros_like(lightness[:, 0]),) * 2
         return _rgb_of_lab(lightness[:, 0], a, b)
@@ -139,8 +139,8 @@ def _rgb_of_lab(lightness: Tensor, a: Tensor, b: Tensor) -> Tensor:
     y = (lightness + 16) / 116
     roots = torch.stack([y + a / 500, y, y - b / 200], 1)
     line = (roots - LINE_START) / LINE_SLOPE
-    relative = torch.where(roots > CUBE_FROM ** (1 / 3), roots**3, line)
-    matrix = torch.from_numpy(np.linalg.inv(XYZ_OF_RGB) * WHITE).to(relative)
+    relative = torch.where(roots > CUBE_ROOT_THRESHOLD ** (1 / 3), roots**3, line)
+    matrix = torch.from_numpy(np.linalg.inv(XYZ_OF_RGB) * XYZ_OF_WHITE).to(relative)
     linear = torch.einsum("ij,njhw->nihw", matrix, relative).clamp(0, 1)
     # Clamped below before the power: its slope at 0 is infinite, and would be NaN in the branch that is not taken.
     encoded = torch.where(linear <= 0.0031308, linear * 12.92, 1.055 * linear.clamp_min(0.0031308) ** (1 / 2.4) - 0.055)

@@ -32,7 +32,7 @@ SIZES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 # Kind -> the least and the largest value, if it is bounded.
 RANGES: Mapping[str, tuple[float, float]] = {"image": (-1.0, 1.0), "mask": (0.0, 1.0), "audio": (-1.0, 1.0)}
-ONLY = "input"  # the name of an input that is alone and was given none
+DEFAULT_INPUT_NAME = "input"  # the name of an input that is alone and was given none
 OUTPUT = "output"  # the name of an output that has none
 EXAMPLES = "3,256,256, or latent:128, or image:3,64,64;mask:1,64,64, each with a name if you like: style=latent:64"
 
@@ -112,7 +112,7 @@ class Input:
     def plain(self) -> bool:
         """True for an image of usual range and color, or a latent of one size: earlier versions stored the shape."""
         image = self.kind == "image" and self.value_range == RANGES["image"] and self.color == color_of(self.shape[0])
-        return self.name == ONLY and (image or (self.kind == "latent" and len(self.shape) == 1))
+        return self.name == DEFAULT_INPUT_NAME and (image or (self.kind == "latent" and len(self.shape) == 1))
 
     @property
     def _range_text(self) -> str:
@@ -179,7 +179,7 @@ class InputSpec:
         given = [_read(part, text) for part in parts]
         names: list[str] = []
         for name, kind, *_ in given:
-            default = ONLY if len(given) == 1 else kind
+            default = DEFAULT_INPUT_NAME if len(given) == 1 else kind
             taken = {*names, *(other for other, *_ in given)}
             numbered = (default if n == 1 else f"{default}{n}" for n in range(1, len(given) + 2))
             names.append(name or next(each for each in numbered if each not in taken))
@@ -203,7 +203,7 @@ class InputSpec:
             raise UserError(
                 f"input shape {tuple(shape)} must be three positive sizes (channels, height, width) or one (a latent)"
             )
-        return cls((Input(ONLY, "image" if len(shape) == 3 else "latent", tuple(shape)),))
+        return cls((Input(DEFAULT_INPUT_NAME, "image" if len(shape) == 3 else "latent", tuple(shape)),))
 
     @classmethod
     def read(cls, data: Any, where: str = "") -> InputSpec:
@@ -227,7 +227,7 @@ class InputSpec:
     @property
     def text(self) -> str:
         """The text that `parse` reads; for one plain image or latent the short form."""
-        if len(self.inputs) == 1 and self.inputs[0].name == ONLY:
+        if len(self.inputs) == 1 and self.inputs[0].name == DEFAULT_INPUT_NAME:
             return self.inputs[0].text.removeprefix("image:")
         return ";".join(f"{one.name}={one.text}" for one in self.inputs)
 

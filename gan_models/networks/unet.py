@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ..files.errors import UserError
 from .layers import NORMS, check_choice, check_count, check_flag, initialize_normal, needs_bias, norm2d
 
-WIDEST = 8  # in units of ngf
+MAX_WIDTH_FACTOR = 8  # in units of ngf
 
 
 class UnetLevel(nn.Module):
@@ -80,7 +80,7 @@ class UnetGenerator(nn.Module):
         check_flag("dropout", dropout)
         check_choice("norm", norm, NORMS)
         self.multiple = 2**num_downs
-        widest = WIDEST * ngf
+        widest = MAX_WIDTH_FACTOR * ngf
         level = UnetLevel(widest, widest, norm, None, dropout=False)
         for _ in range(num_downs - 5):  # upstream drops out in these levels only
             level = UnetLevel(widest, widest, norm, level, dropout)

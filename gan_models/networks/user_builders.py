@@ -13,7 +13,7 @@ from ..files.user_code import load_object, one_line
 if TYPE_CHECKING:
     from torch import nn
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_KEYWORD_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def load_builder(model: str) -> Callable[..., Any]:
@@ -34,7 +34,7 @@ def load_builder(model: str) -> Callable[..., Any]:
 
 def named_arguments(builder: Callable[..., Any]) -> tuple[str, ...]:
     """Names of the keyword arguments that `builder` takes."""
-    return tuple(p.name for p in _parameters(builder) if p.kind in _NAMED)
+    return tuple(p.name for p in _parameters(builder) if p.kind in _KEYWORD_KINDS)
 
 
 def taken(builder: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .specs import RANGES, InputSpec, OutputSpec, checked_range, range_text
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-USUAL = RANGES["image"]
+USUAL_RANGE = RANGES["image"]
 Bounds = tuple[float, float]
 
 
@@ -30,8 +30,8 @@ class ValueRanges:
         given: Those of its output.
     """
 
-    taken: Bounds = USUAL
-    given: Bounds = USUAL
+    taken: Bounds = USUAL_RANGE
+    given: Bounds = USUAL_RANGE
 
     @classmethod
     def read(cls, data: str | Sequence[float]) -> ValueRanges:
@@ -131,7 +131,7 @@ class GivesUsual:
 
     def __call__(self, network: nn.Module, values: tuple[Any, ...], output: Any) -> Any:
         """Return the output as others take it."""
-        return translate(output, self.bounds, USUAL)
+        return translate(output, self.bounds, USUAL_RANGE)
 
 
 @dataclass(frozen=True)
@@ -154,8 +154,8 @@ class JudgesUsual:
         taken, given = self.ranges.taken, self.ranges.given
         before = shown.shape[1] - self.channels
         if taken == given or before <= 0:
-            return (translate(shown, USUAL, given), *others)
-        parts = translate(shown[:, :before], USUAL, taken), translate(shown[:, before:], USUAL, given)
+            return (translate(shown, USUAL_RANGE, given), *others)
+        parts = translate(shown[:, :before], USUAL_RANGE, taken), translate(shown[:, before:], USUAL_RANGE, given)
         return (cat(parts, dim=1), *others)
 
 
@@ -175,7 +175,7 @@ def with_usual_ranges(network: nn.Module, inputs: InputSpec, given: Bounds) -> n
     """
     if inputs != usual(inputs):
         network.register_forward_pre_hook(TakesUsual(inputs))
-    if given != USUAL:
+    if given != USUAL_RANGE:
         network.register_forward_hook(GivesUsual(given))
     return network
 

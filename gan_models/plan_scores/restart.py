@@ -25,7 +25,7 @@ from .zero_shot import NotScored, judging_inputs, outputs_of, zero_shot
 # After training, a network ends better than another with the same error at the start. On the demo at 25 % coronet's own
 # error was 0.257, the refitted teacher's 0.207, and its own network ended better (4.19 against 4.23). The own error of
 # mggc is that of a plain cut.
-NEARER = 0.5
+DISTANCE_FACTOR = 0.5
 Restart = Literal["auto", "always", "never"]
 
 
@@ -86,7 +86,7 @@ def restarted(
         expected = outputs_of(teacher, judging, seed)
         errors = [relative_error(outputs_of(model.to(device), judging, seed), expected) for model in (own, other.model)]
     own_error, refitted_error = errors
-    nearer = math.isfinite(refitted_error) and not refitted_error >= NEARER * own_error
+    nearer = math.isfinite(refitted_error) and not refitted_error >= DISTANCE_FACTOR * own_error
     takes = choice == "always" or (choice == "auto" and nearer)
     return Restarted(
         other.model if takes else own,

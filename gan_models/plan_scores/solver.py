@@ -22,8 +22,8 @@ from .score_table import ScoreTable
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
-KICKS = 30
-PRICED = 4096  # number of plans that are priced at once
+N_KICKS = 30
+MAX_PRICED_PLANS = 4096  # number of plans that are priced at once
 TRIES = 14  # steps of a bisection
 GAIN = 1e-9  # relative to the sum: smaller differences are rounding errors
 ROUNDING = 1e-9
@@ -151,8 +151,8 @@ def _first_within(
     gains[same] = -np.inf
     order = np.argsort(-gains, axis=None, kind="stable")
     order = order[gains.flat[order] > GAIN * table.losses_at(widths)]
-    for begin in range(0, len(order), PRICED):
-        batch = order[begin : begin + PRICED]
+    for begin in range(0, len(order), MAX_PRICED_PLANS):
+        batch = order[begin : begin + MAX_PRICED_PLANS]
         plans = np.repeat(widths[None], len(batch), 0)
         rows = np.arange(len(batch))
         taking = np.array([ups[number] for number in batch // gains.shape[1]])
@@ -197,7 +197,7 @@ def _solved(
     for start in starts:
         best = problem.better(best, problem.polished(problem.repaired(problem.rounded(start))))
     draw = np.random.default_rng(seed)
-    for _ in range(KICKS):
+    for _ in range(N_KICKS):
         best = problem.better(best, problem.polished(problem.repaired(problem.kicked(best, draw))))
     return problem.widths(best)
 

@@ -22,7 +22,7 @@ from .method import PruneJob, Target
 
 Scores = Mapping[str, NDArray[np.float64]]
 SCORE_TABLE = "score_table"  # name of the preparation
-_GIVE_INPUTS = "Try --calibration-images 64, or calibration= of ganprune.prune"
+_INPUTS_HINT = "Try --calibration-images 64, or calibration= of ganprune.prune"
 
 
 def ranked(job: PruneJob) -> Scores:
@@ -41,7 +41,7 @@ def ranked(job: PruneJob) -> Scores:
     if kind in ("l1", "l2"):
         return (l1_scores if kind == "l1" else l2_scores)(job.model, job.groups)
     if job.calibration is None:
-        raise UserError(f"ranking {kind} needs inputs: got none; expected calibration inputs. {_GIVE_INPUTS}")
+        raise UserError(f"ranking {kind} needs inputs: got none; expected calibration inputs. {_INPUTS_HINT}")
     known = job.calibration.scores.setdefault(job.model, {})
     if kind not in known:
         with PassCount() as one_pass:  # memory of one input, which limits the number of inputs
@@ -78,7 +78,7 @@ def table_of(job: PruneJob) -> ScoreTable:
     """
     if job.calibration is None:
         method = job.proposal.method
-        raise UserError(f"method {method} needs inputs: got none; expected calibration inputs. {_GIVE_INPUTS}")
+        raise UserError(f"method {method} needs inputs: got none; expected calibration inputs. {_INPUTS_HINT}")
     if job.prepared is None or SCORE_TABLE not in method_spec(job.proposal.method).preparations:
         return score_table(job.model, job.groups, job.calibration)
     return job.prepared(SCORE_TABLE)(job.model, job.groups, job.calibration)

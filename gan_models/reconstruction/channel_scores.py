@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..cuttable_layers.attention_by_heads import heads_parted
 from ..groups.channel_groups import AxisChannels, ChannelGroups
 from .call_tape import tensors, weights_by_identity
-from .layer import WEIGHTED, Layer, NotRefitted, layer_of, layer_parts
+from .layer import WEIGHTED_KINDS, Layer, NotRefitted, layer_of, layer_parts
 from .refit_plan import pass_macs
 from .targets import run
 from .weight_store import computed_once
@@ -146,7 +146,7 @@ def _readers(
     def watch(number: int, name: str, func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
         nonlocal macs
         output = func(*args, **kwargs)
-        if name in WEIGHTED:
+        if name in WEIGHTED_KINDS:
             try:
                 layer, x, weight, _ = layer_of(name, args, kwargs)
             except NotRefitted:

@@ -21,7 +21,7 @@ _TRANSPOSED = {"conv_transpose1d": 1, "conv_transpose2d": 2, "conv_transpose3d":
 _ORDER = ("input", "weight", "bias", "stride", "padding", "dilation", "groups")
 _TRANSPOSED_ORDER = ("input", "weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
 PRODUCT = "matmul"  # with a parameter [inputs, outputs] on the right, the call is a linear layer
-WEIGHTED = frozenset([*_CONVOLUTIONS, *_TRANSPOSED, "linear", PRODUCT])
+WEIGHTED_KINDS = frozenset([*_CONVOLUTIONS, *_TRANSPOSED, "linear", PRODUCT])
 
 
 class NotRefitted(Exception):
@@ -136,15 +136,15 @@ class Layer:
 
 
 def is_weighted(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Return True if a call is a layer's: one in `WEIGHTED`, or a product with a matrix on the right."""
+    """Return True if a call is a layer's: one in `WEIGHTED_KINDS`, or a product with a matrix on the right."""
     if name != PRODUCT:
-        return name in WEIGHTED
+        return name in WEIGHTED_KINDS
     left, right = args[0], args[1] if len(args) > 1 else kwargs.get("other")
     return isinstance(right, Tensor) and right.ndim == 2 and isinstance(left, Tensor) and left.ndim > 1
 
 
 def layer_of(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Layer, Tensor, Tensor, Tensor | None]:
-    """Return geometry, input, weight and bias of a call of a name in `WEIGHTED`.
+    """Return geometry, input, weight and bias of a call of a name in `WEIGHTED_KINDS`.
 
     Raises:
         NotRefitted: The input has no batch axis.

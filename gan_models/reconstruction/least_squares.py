@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
-SLACK = 1.1  # maximum ratio of a larger ridge's error to the lowest error
+MAX_ERROR_RATIO = 1.1  # maximum ratio of a larger ridge's error to the lowest error
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def fit(
     fixed_GO: Tensor | None = None,
     ridges: Sequence[float] = RIDGES,
 ) -> Fit:
-    """Return the solution of the largest ridge whose error on held-out rows is within `SLACK` of the lowest.
+    """Return the solution of the largest ridge whose error on held-out rows is within `MAX_ERROR_RATIO` of the lowest.
 
     The lowest error alone would choose weights that are exact on these rows, and large. On a compact upscaler of 17
     convolutions without norms, the output for an outlier of the test images was then 25 times as large as all others.
@@ -179,7 +179,7 @@ def fit(
     if not solved:
         return Fit(None, 0.0, before, before)
     lowest = min(error for error, _, _ in solved)
-    after, chosen, best = max((one for one in solved if one[0] <= SLACK * lowest), key=lambda one: one[1])
+    after, chosen, best = max((one for one in solved if one[0] <= MAX_ERROR_RATIO * lowest), key=lambda one: one[1])
     return Fit(best, chosen, before, after)
 
 

@@ -25,17 +25,17 @@ from .targets import OtherCalls, Split, Targets, relative_error, run, teacher_ta
 from .weight_store import computed_once, weight_of, weights_of
 
 ROWS = 5000
-MOST_ROWS = 4  # maximum factor on the rows of a small layer
+MAX_ROWS_FACTOR = 4  # maximum factor on the rows of a small layer
 SUMS = 1_000_000_000  # multiplications of a layer's sums up to which rows are increased
 IMAGE_AXES = 4  # N, C, H, W
-LEAST_PIXELS = 16  # minimum pixels per side of a cropped image
+MIN_CROP_SIDE = 16  # minimum pixels per side of a cropped image
 SHAPE_ERRORS = (
     RuntimeError,
     ValueError,
     IndexError,
     AssertionError,
 )  # errors of networks for sizes that they do not accept
-FEWEST = 4  # minimum: two inputs to fit, one to choose ridges, one unseen
+MIN_CALIBRATION_INPUTS = 4  # minimum: two inputs to fit, one to choose ridges, one unseen
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def teacher_pass(
         with heads_parted(teacher), computed_once(teacher):
             weights = weights_by_identity(teacher)
             inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
-            if tape is None or len(inputs[0]) < FEWEST:
+            if tape is None or len(inputs[0]) < MIN_CALIBRATION_INPUTS:
                 return None
             refits = refit_plan(tape, teacher, weights, groups, groups.full_plan())
             rows = {site.weight: _rows(site, teacher, options.rows) for site in refits.sites}
@@ -180,8 +180,10 @@ def _reconstructed(
     options: RefitOptions,
     shared: TeacherPass | None,
 ) -> Reconstruction:
-    if len(inputs[0]) < FEWEST:
-        return Reconstruction(False, f"there are too few inputs: got {len(inputs[0])}; expected at least {FEWEST}")
+    if len(inputs[0]) < MIN_CALIBRATION_INPUTS:
+        return Reconstruction(
+            False, f"there are too few inputs: got {len(inputs[0])}; expected at least {MIN_CALIBRATION_INPUTS}"
+        )
     if shared is None:
         weights = weights_by_identity(teacher)
         inputs, tape, note = _within_memory(teacher, inputs, options.memory_bytes, seed)
@@ -237,12 +239,16 @@ def _within_memory(
             tape = Tape(teacher, tuple(x[:1] for x in inputs))
         each = tape.peak_bytes()
         n = min(given, int(memory_bytes // max(each, 1)))
-        if n >= FEWEST:
+        if n >= MIN_CALIBRATION_INPUTS:
             break
         pixels = [tuple(x.shape[2:]) for x in inputs if x.ndim == IMAGE_AXES]
         smaller = tuple(_middle(x) if x.ndim == IMAGE_AXES else x for x in inputs)
-        if not pixels or min(map(min, pixels)) < 2 * LEAST_PIXELS or not _runs(teacher, smaller):
-            return inputs, None, f"one input takes {each} bytes of activations: {FEWEST} do not fit into {memory_bytes}"
+        if not pixels or min(map(min, pixels)) < 2 * MIN_CROP_SIDE or not _runs(teacher, smaller):
+            return (
+                inputs,
+                None,
+                f"one input takes {each} bytes of activations: {MIN_CALIBRATION_INPUTS} do not fit into {memory_bytes}",
+            )
         inputs = smaller
         cropped = f", cropped to their center {'x'.join(str(size // 2) for size in pixels[0])}"
     if n < given or cropped:
@@ -272,7 +278,7 @@ def _rows(site: Site, student: nn.Module, fewest: int) -> int:
     """Return the number of positions to fit a weight to: more for a small one, whose sums are cheap."""
     layer, shape = site.layers[0], weight_of(student, site.weight).shape
     columns = prod(shape[2:]) * (max(1, shape[0] // layer.groups) if layer.transposed else shape[1])
-    return max(fewest, min(MOST_ROWS * fewest, SUMS // columns**2))
+    return max(fewest, min(MAX_ROWS_FACTOR * fewest, SUMS // columns**2))
 
 
 def split_of(n: int) -> Split:

@@ -51,7 +51,7 @@ class TaskSpec:
 
 
 # Methods of a `task.Task`, but for those that read folders: items of a user's own data need none.
-NEEDED = (
+NEEDED_ATTRIBUTES = (
     "from_json", "settings_json", "fit", "complete", "alone", "n_inputs", "n_reals", "make_discriminators", "inputs",
     "reference", "reals", "with_reals", "columns", "generate", "judged", "generator_losses", "discriminator_loss",
     "state", "load_state",
@@ -60,7 +60,7 @@ NEEDED = (
 
 def _adopted(reference: str, found: Any) -> TaskSpec:
     """Return the row of a class that a user named by path."""
-    lacking = [name for name in NEEDED if not hasattr(found, name)]
+    lacking = [name for name in NEEDED_ATTRIBUTES if not hasattr(found, name)]
     if not isinstance(found, type) or lacking:
         raise UserError(
             f"task {reference} is {type(found).__name__} {getattr(found, '__name__', '')!r}: expected a class like "
@@ -72,9 +72,9 @@ def _adopted(reference: str, found: Any) -> TaskSpec:
 
 _LOW_HIGH = "lr/ hr/ of each split, or single images"
 _RESTORATION = ".restoration.super_resolution"
-_AT_ONE = "super_resolution at scale 1"
-RESTORING = "super_resolution"  # what networks do that are known by their weights, at scale 1 and above
-_MADE_BY = ("scale", "degrade", "degradation")
+_SAME_SIZE_TASK = "super_resolution at scale 1"
+RESTORATION_TASK = "super_resolution"  # what networks do that are known by their weights, at scale 1 and above
+_DEGRADATION_SETTINGS = ("scale", "degrade", "degradation")
 
 # The order in which a built-in set, or a folder, is offered to the tasks; see `in_detection_order`.
 TASKS: OpenTable[TaskSpec] = OpenTable(
@@ -131,12 +131,18 @@ TASKS: OpenTable[TaskSpec] = OpenTable(
             (SHAPES,),
             "Real-ESRGAN",
             particular=True,
-            asked_by=_MADE_BY,
+            asked_by=_DEGRADATION_SETTINGS,
             item_names=("lr", "hr"),
         ),
-        "denoise": TaskSpec(f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
-        "deblur": TaskSpec(f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
-        "colorize": TaskSpec(f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _AT_ONE, asked_by=_MADE_BY),
+        "denoise": TaskSpec(
+            f"{_RESTORATION}:DenoiseTask", _LOW_HIGH, (SHAPES,), _SAME_SIZE_TASK, asked_by=_DEGRADATION_SETTINGS
+        ),
+        "deblur": TaskSpec(
+            f"{_RESTORATION}:DeblurTask", _LOW_HIGH, (SHAPES,), _SAME_SIZE_TASK, asked_by=_DEGRADATION_SETTINGS
+        ),
+        "colorize": TaskSpec(
+            f"{_RESTORATION}:ColorizeTask", _LOW_HIGH, (SHAPES,), _SAME_SIZE_TASK, asked_by=_DEGRADATION_SETTINGS
+        ),
         "stylize": TaskSpec(
             ".stylization.stylize:StylizeTask",
             "trainA/ trainB/ testA/ testB/ or A/ B/",

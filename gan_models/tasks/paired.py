@@ -21,11 +21,11 @@ from ..data.own_data.items import OwnItems
 from ..data.picture_tree import DOMAINS
 from ..data.spec import SHAPES, DataSpec, PictureForm
 from ..files.errors import UserError
-from ..files.pictures.colors import OF_LAB
+from ..files.pictures.colors import LAB_PARTS
 from ..files.pictures.picture_reader import picture_size
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import ONLY, InputSpec, OutputSpec
+from ..networks.specs import DEFAULT_INPUT_NAME, InputSpec, OutputSpec
 from .generator_fit import one_image, with_channels
 from .losses import discriminator_adversarial, generator_adversarial, l1
 from .settings import DiscriminatorSettings, check_adversarial, check_weights
@@ -33,8 +33,8 @@ from .single_generator import SingleGenerator
 from .task import Batch, Network, build_discriminators
 from .task_parts import ImageTranslation
 
-_LATER = ("inputs", "soft_masks", "any_halves")  # settings that earlier versions did not write
-_LOOKED_AT = 50  # files of which the proportions are looked at
+_LATER_SETTINGS = ("inputs", "soft_masks", "any_halves")  # settings that earlier versions did not write
+_MAX_EXAMINED_FILES = 50  # files of which the proportions are looked at
 
 
 @dataclass(frozen=True)
@@ -103,14 +103,14 @@ def _check_halves(files: Sequence[Path], spec: DataSpec) -> None:
     """
     if spec.settings.get("any_halves", False):
         return
-    cure = f"files of one name in train/{ONLY}/ and train/{TARGET}/, or --task-setting any_halves=true"
+    cure = f"files of one name in train/{DEFAULT_INPUT_NAME}/ and train/{TARGET}/, or --task-setting any_halves=true"
     (high, wide), (made_high, made_wide) = spec.input.size, spec.output.size
     if high * made_wide != wide * made_high:
         raise UserError(
             f"halves of A|B have one proportion: got a generator from {high}x{wide} (height x width) to "
             f"{made_high}x{made_wide}, which would stretch one of them. Try {cure}"
         )
-    for path in files[:_LOOKED_AT]:
+    for path in files[:_MAX_EXAMINED_FILES]:
         width, height = picture_size(path) or (2, 1)
         squares = width // height
         if width == squares * height and squares > 1 and squares % 2:
@@ -133,14 +133,14 @@ def _same_planes(forms: Sequence[PictureForm]) -> int:
         taken, given = (form.channels for form in forms)
         raise UserError(
             f"A|B side by side has the same channels on both sides: got a generator from {taken} to {given}. Try "
-            f"files of one name in train/{ONLY}/ and train/{TARGET}/"
+            f"files of one name in train/{DEFAULT_INPUT_NAME}/ and train/{TARGET}/"
         )
     return forms[0].planes
 
 
 def _one_picture(spec: DataSpec) -> bool:
     """Return whether both sides of a pair are of one picture: its lightness, and the rest of its color."""
-    return (spec.input.color, spec.output.color) == OF_LAB
+    return (spec.input.color, spec.output.color) == LAB_PARTS
 
 
 class PairedTask(ImageTranslation, SingleGenerator):
@@ -172,7 +172,7 @@ class PairedTask(ImageTranslation, SingleGenerator):
     def settings_json(self) -> dict[str, JSON]:
         """Return the settings as JSON; for one image as earlier versions wrote them."""
         settings = to_json(self.settings)
-        return {name: value for name, value in settings.items() if value or name not in _LATER}
+        return {name: value for name, value in settings.items() if value or name not in _LATER_SETTINGS}
 
     @classmethod
     def detect(cls, root: Path) -> bool:

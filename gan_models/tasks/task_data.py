@@ -26,7 +26,7 @@ from ..files.errors import UserError
 from ..files.pictures.picture_names import is_picture_name
 from .catalog import TASKS, builtin_task, check_source, expected_layouts, in_detection_order
 
-READ_AS = ("train", "select", "test", "val")  # splits as a study reads them, and validation as it lies
+SPLIT_NAMES = ("train", "select", "test", "val")  # splits as a study reads them, and validation as it lies
 
 
 def detect_task(source: str, kinds: Collection[str] = (), seed: int = 0) -> str:
@@ -101,8 +101,8 @@ class Splits:
             UserError: A source that is missing, empty or in another layout (the message shows the layouts); a bad image
                 with `spec.strict`. Without it bad images are named in `ImageSet.skipped`.
         """
-        if name not in READ_AS:
-            raise ValueError(f"split {name!r} is unknown; use one of {', '.join(READ_AS)}")
+        if name not in SPLIT_NAMES:
+            raise ValueError(f"split {name!r} is unknown; use one of {', '.join(SPLIT_NAMES)}")
         if name not in self._opened:
             if name == "select" and not self.spec.selects:
                 raise ValueError("no images are kept apart to choose by: the spec does not say `selects`")

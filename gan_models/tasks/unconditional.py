@@ -21,7 +21,7 @@ from ..data.spec import SHAPES, DataSpec
 from ..files.errors import UserError
 from ..files.plain_values import JSON, from_json, to_json
 from ..files.seeds import mixed
-from ..networks.specs import ONLY, Input, InputSpec, OutputSpec
+from ..networks.specs import DEFAULT_INPUT_NAME, Input, InputSpec, OutputSpec
 from .generator_fit import only_latents, with_channels
 from .losses import discriminator_adversarial, generator_adversarial
 from .settings import DiscriminatorSettings, check_adversarial
@@ -62,7 +62,7 @@ class UnconditionalSettings:
     @property
     def spec(self) -> InputSpec:
         """The generator's inputs."""
-        latent = Input(ONLY, "latent", (self.latent, *self.latent_size))
+        latent = Input(DEFAULT_INPUT_NAME, "latent", (self.latent, *self.latent_size))
         return InputSpec.parse(self.inputs) if self.inputs else InputSpec((latent,))
 
 

@@ -29,9 +29,9 @@ from .settings import DiscriminatorSettings, check_adversarial, check_weights
 from .task import Batch, Network, build_discriminators
 from .task_parts import ImageTranslation
 
-_FROM = {"AtoB": "A", "BtoA": "B"}
-_TO = {"AtoB": "B", "BtoA": "A"}
-_BACK = {"AtoB": "BtoA", "BtoA": "AtoB"}
+_SOURCE_DOMAIN = {"AtoB": "A", "BtoA": "B"}
+_TARGET_DOMAIN = {"AtoB": "B", "BtoA": "A"}
+_OPPOSITE_DIRECTION = {"AtoB": "BtoA", "BtoA": "AtoB"}
 
 
 @dataclass(frozen=True)
@@ -262,11 +262,11 @@ class UnpairedTask(ImageTranslation):
 
     def n_inputs(self, data: ImageSet, name: str) -> int:
         """Return the number of images of the domain that the generator starts from."""
-        return data.count(_FROM[name])
+        return data.count(_SOURCE_DOMAIN[name])
 
     def n_reals(self, data: ImageSet, name: str) -> int:
         """Return the number of images of the domain that the generator leads to."""
-        return data.count(_TO[name])
+        return data.count(_TARGET_DOMAIN[name])
 
     def make_discriminators(self, seed: int) -> nn.ModuleDict:
         """One discriminator a trained direction."""
@@ -274,20 +274,20 @@ class UnpairedTask(ImageTranslation):
 
     def inputs(self, batch: Batch, name: str) -> tuple[Tensor, ...]:
         """Return images of the domain that the generator starts from."""
-        return (batch[_FROM[name]],)
+        return (batch[_SOURCE_DOMAIN[name]],)
 
     def reference(self, batch: Batch, name: str) -> Tensor | None:
         """Return the other images of pairs; nothing for images that are none."""
-        return batch[_TO[name]] if "paired" in batch else None
+        return batch[_TARGET_DOMAIN[name]] if "paired" in batch else None
 
     def reals(self, batch: Batch, name: str) -> Tensor:
         """Return images of the domain that the generator leads to."""
-        return batch[_TO[name]]
+        return batch[_TARGET_DOMAIN[name]]
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
         """Return the input, and the reference if there is one."""
         reference = self.reference(batch, name)
-        return {"input": batch[_FROM[name]], **({} if reference is None else {"target": reference})}
+        return {"input": batch[_SOURCE_DOMAIN[name]], **({} if reference is None else {"target": reference})}
 
     def generate(self, generators: Mapping[str, Network], batch: Batch) -> dict[str, Tensor]:
         """Each generator's translation."""
@@ -309,11 +309,11 @@ class UnpairedTask(ImageTranslation):
             terms[f"{name}.adversarial"] = generator_adversarial(settings.adversarial, scores)
             if len(self.generator_names) == 1:
                 continue
-            back = generators[_BACK[name]](outputs[name].to(batch[_FROM[name]].dtype))
-            terms[f"{name}.cycle"] = settings.weight_cycle * l1(back, batch[_FROM[name]])
+            back = generators[_OPPOSITE_DIRECTION[name]](outputs[name].to(batch[_SOURCE_DOMAIN[name]].dtype))
+            terms[f"{name}.cycle"] = settings.weight_cycle * l1(back, batch[_SOURCE_DOMAIN[name]])
             if settings.weight_identity > 0:
                 weight = settings.weight_cycle * settings.weight_identity
-                same = batch[_TO[name]]
+                same = batch[_TARGET_DOMAIN[name]]
                 terms[f"{name}.identity"] = weight * l1(generators[name](same), same)
         return terms, outputs
 
@@ -323,14 +323,14 @@ class UnpairedTask(ImageTranslation):
         """Half of each discriminator's real and fake terms, summed; every call moves the image pools on."""
         losses = []
         for name in self.generator_names:
-            real = discriminators[name](batch[_TO[name]])
+            real = discriminators[name](batch[_TARGET_DOMAIN[name]])
             fake = discriminators[name](self._pools[name].exchange(outputs[name]))
             losses.append(0.5 * discriminator_adversarial(self.settings.adversarial, real, fake))
         return torch.stack(losses).sum()
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
         """Return the batch with other images of the generator's target domain."""
-        return {**batch, _TO[name]: images}
+        return {**batch, _TARGET_DOMAIN[name]: images}
 
     def state(self) -> dict[str, Tensor]:
         """Return the image pools."""

@@ -33,7 +33,9 @@ LINEAR = frozenset(
     ("neg", "contiguous", "clone", "detach", "alias", "to", "_to_copy", "type_as", "lift_fresh_copy", "positive")
 )
 SCALED = frozenset(("mul", "mul_", "div", "div_", "multiply", "divide", "true_divide"))
-SUMMED = frozenset(["complex", "add", "add_", "sub", "sub_", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot"])
+SUMMING_OPERATORS = frozenset(
+    ["complex", "add", "add_", "sub", "sub_", "rsub", "maximum", "minimum", "fmax", "fmin", "hypot"]
+)
 
 
 def elementwise(walk: Walk, call: Call) -> list[Traced]:
@@ -85,7 +87,7 @@ def _zero(call: Call, operands: Sequence[Traced], label: np.ndarray, ndim: int) 
         others = [one for number, one in enumerate(operands) if number != best]
         fixed = all(one.parameter and not _same(one, zero) for one in others)
         return Zero(label, zero.gates, zero.linear and fixed)
-    if call.name in SUMMED and not alone:
+    if call.name in SUMMING_OPERATORS and not alone:
         if len(known) < len(zeros):
             return None
         return Zero(label, frozenset().union(*(zero.gates for zero in known)))

@@ -11,7 +11,9 @@ from .labels import Traced, Zero, varying
 from .layout_rules import elementwise
 from .unpruned_reasons import Why
 
-NEUTRAL = frozenset(["sum", "nansum", "norm", "linalg_vector_norm", "frobenius_norm"])  # reductions that ignore zeros
+ZERO_IGNORING_REDUCTIONS = frozenset(
+    ["sum", "nansum", "norm", "linalg_vector_norm", "frobenius_norm"]
+)  # reductions that ignore zeros
 
 
 def axes_of(call: Call, x: Traced) -> set[int]:
@@ -60,7 +62,7 @@ def neutral(walk: Walk, call: Call, x: Traced, label: np.ndarray) -> bool:
     order = call.option("p", "ord", default=2)
     positive = order is None or (isinstance(order, int | float) and order > 0)
     zero = x.zero_on(min(varying(label)))
-    if call.name not in NEUTRAL or not positive or zero is None:
+    if call.name not in ZERO_IGNORING_REDUCTIONS or not positive or zero is None:
         return False
     walk.mask(zero)
     walk.reads.append(label.ravel())

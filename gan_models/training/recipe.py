@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..distillation.catalog import FIELDS, TERMS
+from ..distillation.catalog import TERM_FIELDS, TERMS
 from ..files.errors import UserError
 from ..files.plain_values import later
 from ..tasks.settings import check_weights
@@ -84,7 +84,7 @@ class Recipe:
                 f"reconstruct_first={self.reconstruct_first}; expected 0 to 1. Try 0.1"
             )
         for name, weight in self.distill_terms.items():
-            if name in FIELDS:
+            if name in TERM_FIELDS:
                 raise UserError(f"distill_terms has its own field for {name}: got {weight}. Try distill_{name}")
             if not 0 <= weight < float("inf"):
                 raise UserError(f"invalid weight: got distill_terms.{name}={weight}; expected a number of at least 0")
@@ -113,14 +113,14 @@ class Recipe:
     @property
     def distillation(self) -> dict[str, float]:
         """Return the weights of all terms of distillation by name, without those of 0."""
-        own = {name: getattr(self, f"distill_{name}") for name in FIELDS}
+        own = {name: getattr(self, f"distill_{name}") for name in TERM_FIELDS}
         return {name: weight for name, weight in (own | dict(self.distill_terms)).items() if weight > 0}
 
     def values(self) -> dict[str, float]:
         """Return the settings that a search may choose: `ema`, `reconstruct_first`, and `distill_<term>` per term."""
         found = {"ema": self.ema, "reconstruct_first": self.reconstruct_first}
         weights = dict.fromkeys(TERMS.own, 0.0) | dict(self.distill_terms)
-        weights |= {name: getattr(self, f"distill_{name}") for name in FIELDS}
+        weights |= {name: getattr(self, f"distill_{name}") for name in TERM_FIELDS}
         return found | {f"distill_{name}": weight for name, weight in weights.items()}
 
     def with_values(self, values: Mapping[str, float]) -> Recipe:

@@ -11,7 +11,7 @@ from ..records.learning_curve import Point
 
 FILE = "losses.jsonl"
 POINTS = 100  # of a whole training, about as many as our own loop notes
-MOST_TERMS = 20
+MAX_TERMS = 20
 LONGEST_NAME = 60  # letters
 
 
@@ -66,8 +66,8 @@ def _checked(losses: object) -> dict[str, float]:
     """Return losses as numbers. Raises ValueError."""
     if not isinstance(losses, Mapping):
         raise ValueError(f"got a {type(losses).__name__}; expected a mapping of names to numbers")
-    if len(losses) > MOST_TERMS:
-        raise ValueError(f"got {len(losses)} terms; expected at most {MOST_TERMS}")
+    if len(losses) > MAX_TERMS:
+        raise ValueError(f"got {len(losses)} terms; expected at most {MAX_TERMS}")
     found: dict[str, float] = {}
     for name, value in losses.items():
         if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME:

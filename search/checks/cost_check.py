@@ -15,8 +15,8 @@ from ...gan_models.groups.channel_groups import ChannelGroups, owner
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import cut
 
-COUNTED = ("macs", "macs_published", "params")
-MOST_NAMED = 3  # number of modules that a message names
+COUNTED_COSTS = ("macs", "macs_published", "params")
+MAX_NAMED_MODULES = 3  # number of modules that a message names
 
 
 def check_costs(
@@ -38,7 +38,7 @@ def check_costs(
     for plan in (groups.full_plan(), *plans):
         widths = groups.form.widths(plan.widths)
         whole, modules = count_modules(cut(model, groups, plan), example)
-        for cost in COUNTED:
+        for cost in COUNTED_COSTS:
             predicted = float(groups.form.predict(widths, cost))
             counted = float(getattr(whole, cost))
             if predicted != counted:
@@ -73,8 +73,8 @@ def _differing(
         for name in dict.fromkeys((*found, *predicted))
         if round(predicted.get(name, 0)) != found.get(name, 0)
     ]
-    more = f", and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
-    return "; ".join(rows[:MOST_NAMED]) + more if rows else "no module differs by itself"
+    more = f", and {len(rows) - MAX_NAMED_MODULES} more" if len(rows) > MAX_NAMED_MODULES else ""
+    return "; ".join(rows[:MAX_NAMED_MODULES]) + more if rows else "no module differs by itself"
 
 
 def _macs(groups: ChannelGroups, plan: ChannelPlan, cost: str) -> dict[str, float]:

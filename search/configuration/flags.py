@@ -17,7 +17,7 @@ from typing import Any
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.parsers.structured_text import parse_toml
-from ...gan_models.files.texts.near_names import MOST_NEAR, did_you_mean
+from ...gan_models.files.texts.near_names import MAX_NEAR_NAMES, did_you_mean
 from .flag_text import read_arguments, read_list, read_numbers, read_setting
 from .option import Option, Shortcut, former_names, options_of
 
@@ -200,7 +200,7 @@ def _nested(value: Any, hint: Any, where: str) -> Any:
 
 def _near(key: str, known: list[str]) -> str:
     """Return the names similar to a key, or all names."""
-    return did_you_mean(key, known, MOST_NEAR) or f"Expected one of {', '.join(known)}"
+    return did_you_mean(key, known, MAX_NEAR_NAMES) or f"Expected one of {', '.join(known)}"
 
 
 def _assign(values: Values, flag: Flag, value: Any) -> None:

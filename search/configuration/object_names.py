@@ -11,16 +11,16 @@ from typing import Any
 
 from ...gan_models.files.errors import UserError
 
-ONE = ("model", "data", "task", "metric", "objective", "own_training", "sampler")
-SEVERAL = ("methods", "also_measure")
-OF_TASK = (("discriminator", "model"), ("degrade",))  # fields in the task's settings
-OF_KEY = (("weights", "segmenter"),)
+OBJECT_OPTIONS = ("model", "data", "task", "metric", "objective", "own_training", "sampler")
+OBJECT_LIST_OPTIONS = ("methods", "also_measure")
+TASK_SETTING_PATHS = (("discriminator", "model"), ("degrade",))  # fields in the task's settings
+KEYED_OPTIONS = (("weights", "segmenter"),)
 BY_NAME = ("method_settings", "shares")  # fields whose keys are names
 TABLES = ("model_args", "task_settings", "method_settings", "shares", "weights", "profiles")
 _STDLIB = sysconfig.get_paths()["stdlib"]
 _INSTALLED = {"site-packages", "dist-packages"}
-_OURS = "ganprune."
-_LOCAL = ("<locals>", "<lambda>")
+_GANPRUNE_PREFIX = "ganprune."
+_LOCAL_MARKS = ("<locals>", "<lambda>")
 
 
 def with_names(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -35,20 +35,20 @@ def with_names(values: Mapping[str, Any]) -> dict[str, Any]:
             allowed in its place.
     """
     found = {_checked_key(field): value for field, value in values.items()}
-    for field in ONE:
+    for field in OBJECT_OPTIONS:
         if field in found:
             found[field] = name_of(found[field], field)
-    for field in SEVERAL:
+    for field in OBJECT_LIST_OPTIONS:
         if isinstance(found.get(field), Sequence) and not isinstance(found[field], str):
             found[field] = tuple(name_of(each, field) for each in found[field])
-    for field, key in OF_KEY:
+    for field, key in KEYED_OPTIONS:
         if isinstance(table := found.get(field), Mapping) and key in table:
             found[field] = {**table, key: name_of(table[key], key)}
     for field in BY_NAME:
         if isinstance(table := found.get(field), Mapping):
             found[field] = {name_of(key, "methods"): value for key, value in table.items()}
     if isinstance(settings := found.get("task_settings"), Mapping):
-        for path in OF_TASK:
+        for path in TASK_SETTING_PATHS:
             settings = _replaced(settings, path)
         found["task_settings"] = settings
     for field in TABLES:
@@ -99,11 +99,11 @@ def name_of(given: Any, field: str) -> str:
     kind = name or f"an object of type {type(given).__name__}"
     if module is not None and (module.__name__ == "__main__" or not getattr(module, "__file__", None)):
         raise _refused(field, kind, "which is defined in a notebook or in the running script", name)
-    if name is None or any(part in name for part in _LOCAL):
+    if name is None or any(part in name for part in _LOCAL_MARKS):
         raise _refused(field, kind, "which is created inside a function, or has no name in a module", name)
     assert module is not None
     file = str(Path(str(module.__file__)).absolute())
-    installed = module.__name__.startswith(_OURS) or _is_installed(file) or not file.endswith(".py")
+    installed = module.__name__.startswith(_GANPRUNE_PREFIX) or _is_installed(file) or not file.endswith(".py")
     return f"{module.__name__}:{name}" if installed else f"{file}:{name}"
 
 
@@ -112,7 +112,7 @@ def _place(given: Any) -> tuple[ModuleType | None, str | None]:
     own = getattr(given, "__module__", None) if hasattr(given, "__qualname__") else type(given).__module__
     name = getattr(given, "__qualname__", None)
     module = sys.modules.get(own or "")
-    if name is not None and (any(part in name for part in _LOCAL) or _attribute(module, name) is given):
+    if name is not None and (any(part in name for part in _LOCAL_MARKS) or _attribute(module, name) is given):
         return module, name
     for each in _modules(module):
         if (key := next((key for key, value in vars(each).items() if value is given), None)) is not None:

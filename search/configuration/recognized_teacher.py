@@ -10,7 +10,7 @@ from ...gan_models.files.pictures.image_size import read_image_size
 from ...gan_models.networks.specs import InputSpec
 
 PREFIX = "spandrel:"
-FILLED = ("model", "model_args")  # options that must not be given in addition
+RECOGNIZED_OPTIONS = ("model", "model_args")  # options that must not be given in addition
 
 
 def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,7 +27,9 @@ def with_recognized(values: Mapping[str, Any]) -> dict[str, Any]:
     if not files:
         return dict(values)
     if len(set(files.values())) > 1 or (named["model"] and "model" not in files) or values.get("model_args"):
-        given = ", ".join(f"--{name.replace('_', '-')} {values[name]}" for name in FILLED if values.get(name))
+        given = ", ".join(
+            f"--{name.replace('_', '-')} {values[name]}" for name in RECOGNIZED_OPTIONS if values.get(name)
+        )
         raise UserError(
             f"--teacher {named['teacher']} determines the network and its arguments: got {given}, too; expected one "
             f"of them. "

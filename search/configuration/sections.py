@@ -14,7 +14,7 @@ from typing import Any
 from ...evaluators.health.collapse import HealthLimits
 from ...gan_models.data.degradation.catalog import DEGRADATIONS
 from ...gan_models.data.spec import DIRECTIONS
-from ...gan_models.distillation.catalog import FIELDS, JUDGE, TERMS
+from ...gan_models.distillation.catalog import JUDGE, TERM_FIELDS, TERMS
 from ...gan_models.networks.specs import InputSpec
 from ...gan_models.networks.value_ranges import ValueRanges
 from ...gan_models.quantization.settings import SCHEMES, QuantSettings
@@ -40,11 +40,11 @@ _BOTH_RECIPES = ("teacher_recipe",)
 
 _FILES = Condition(lambda f: f.reads_files, "the images are built in or of your own code, and no file is read")
 _BUILT_IN = Condition(lambda f: f.builtin_data, "all images of other data are used; it is for built-in data")
-_TRAINED_BEFORE = Condition(
+_TEACHER_IS_TRAINED = Condition(
     lambda f: f.trains_before, "teacher and discriminator are both given, and nothing is trained before the search"
 )
-_CALIBRATES = Condition(lambda f: f.calibrates, "there are no calibration inputs: --calibration-images is 0")
-_IN_8_BITS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 8 or 32,8")
+_HAS_CALIBRATION = Condition(lambda f: f.calibrates, "there are no calibration inputs: --calibration-images is 0")
+_HAS_8_BIT_TRIALS = Condition(lambda f: 8 in f.bits, "no trial has 8 bits; give --bits 8 or 32,8")
 
 
 def _of_searched(names: Callable[[Any], Sequence[str]]) -> Condition:
@@ -69,7 +69,7 @@ def _distill_flags() -> tuple[Shortcut, ...]:
             acts_if=judged if JUDGE in row.needs else None,
         )
         for name, row in TERMS.own.items()
-        if name not in FIELDS
+        if name not in TERM_FIELDS
     )
 
 
@@ -276,7 +276,7 @@ class TrainingOptions:
         "Training steps of the teacher, or of a discriminator against a given teacher.",
         20_000,
         low=0,
-        acts_if=_TRAINED_BEFORE,
+        acts_if=_TEACHER_IS_TRAINED,
     )
     prune_steps: int = option(
         "Training steps for pruning; a method that does not train adds them to fine-tuning.",
@@ -305,7 +305,7 @@ class TrainingOptions:
         None,
         low=0.001,
         default_text="2",
-        acts_if=_CALIBRATES,
+        acts_if=_HAS_CALIBRATION,
     )
     recipe: Recipe = option(
         "How trials are trained.",
@@ -383,7 +383,9 @@ class TrainingOptions:
     search_recipe: tuple[str, ...] = option(
         f"Training settings that the search chooses per trial: {', '.join(RECIPE_SETTINGS)}.", ()
     )
-    teacher_recipe: Recipe = option("How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TRAINED_BEFORE)
+    teacher_recipe: Recipe = option(
+        "How the teacher is trained.", factory=Recipe, hidden=True, acts_if=_TEACHER_IS_TRAINED
+    )
     task_settings: Mapping[str, Any] = option(
         "Setting of the task: weight_l1=50; repeatable.",
         factory=dict,
@@ -540,7 +542,7 @@ class QuantizationOptions:
                 f"Quantization grids: {' or '.join(SCHEMES)} (GAN Slimming's, with --no-per-channel).",
             ),
         ),
-        acts_if=_IN_8_BITS,
+        acts_if=_HAS_8_BIT_TRIALS,
     )
 
 

@@ -16,7 +16,7 @@ from ...gan_models.files.errors import UserError, WorkFailed
 from .signals import same_sigterm
 from .wheel import build_wheel
 
-QUIET = {
+QUIET_ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",  # enabled by default: an hourly report to the vendor
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output prints boxes even if told to be silent
     "RAY_DEDUP_LOGS": "1",
@@ -165,7 +165,7 @@ def ray_cluster(options: RayOptions) -> Iterator[None]:
     """
     local = options.address == "local"
     token = {} if options.insecure and not local else {"RAY_AUTH_MODE": "token"}
-    with environment(QUIET | token), tempfile.TemporaryDirectory(prefix="ganprune-wheel-") as folder:
+    with environment(QUIET_ENVIRONMENT | token), tempfile.TemporaryDirectory(prefix="ganprune-wheel-") as folder:
         import ray
 
         if ray.is_initialized():
@@ -201,7 +201,7 @@ def _read_mode_again() -> None:
 
 def worker_variables() -> Mapping[str, str]:
     """Return the environment variables for a remote cluster's workers; local ones inherit them."""
-    return {name: QUIET[name] for name in ("RAY_CHDIR_TO_TRIAL_DIR", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")}
+    return {name: QUIET_ENVIRONMENT[name] for name in ("RAY_CHDIR_TO_TRIAL_DIR", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO")}
 
 
 def _check_remote(options: RayOptions) -> None:

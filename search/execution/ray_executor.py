@@ -14,7 +14,7 @@ from ...gan_models.files.errors import WorkFailed
 from ...gan_models.files.plain_values import from_json, to_json
 from ..records.messages import TrialReport, TrialRequest
 from .executor import Trials
-from .ray_cluster import QUIET, RayOptions, environment, gpus_per_trial, places, ray_cluster
+from .ray_cluster import QUIET_ENVIRONMENT, RayOptions, environment, gpus_per_trial, places, ray_cluster
 from .worker import OutOfDisk, limit_threads, load_function, load_run, perform
 
 
@@ -56,7 +56,7 @@ class RayExecutor:
     def drive(self, trials: Trials, run: str) -> None:
         """Run trials until there are no more. A KeyboardInterrupt ends Ray and is not caught."""
         load_run(run)  # a wrong name is a user error, not a failed trial
-        with ray_cluster(self.options), environment(QUIET):
+        with ray_cluster(self.options), environment(QUIET_ENVIRONMENT):
             fit = places(self.options)
             trials.set_slots(fit if trials.slots is None else min(trials.slots, fit))
             scratch = tempfile.mkdtemp(prefix="ganprune-ray-")
@@ -77,7 +77,7 @@ class RayExecutor:
             Exception: The function's own exception, with its class, so that a bug is not reported as a failure of the
                 environment.
         """
-        with ray_cluster(self.options), environment(QUIET):
+        with ray_cluster(self.options), environment(QUIET_ENVIRONMENT):
             import ray
             from ray.exceptions import RayError, RayTaskError
             from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy

@@ -18,14 +18,14 @@ from ..records.messages import TrialOutcome, TrialReport, TrialRequest
 from .executor import Asked, Trials
 from .worker import OutOfDisk
 
-REQUEST, REPORT, RESULT, HALT = (
+REQUEST, REPORT, RESULT, STOP_REQUEST = (
     "request",
     "report",
     "result",
     "halt",
 )  # JSON texts, because Ray flattens and copies anything else
 
-LOOK_EVERY_S = 5.0
+POLL_INTERVAL_S = 5.0
 
 
 class Stopped(BaseException):
@@ -62,8 +62,8 @@ class LedgerSearcher(Searcher):
         if error or result is None:
             when = "while it ran" if trial_id in self.begun else "before it began"
             self.lost(trial_id, f"the worker's process died {when} (out of memory, killed, or its machine gone)")
-        elif HALT in result:
-            self.halted = OutOfDisk(result[HALT])  # the trial stays RUNNING, and is handed back with the others
+        elif STOP_REQUEST in result:
+            self.halted = OutOfDisk(result[STOP_REQUEST])  # the trial stays RUNNING, and is handed back with the others
         elif RESULT in result:
             result_text = result[RESULT]
             self.trials.finished(self._ended(trial_id), from_json(TrialOutcome, json.loads(result_text)))
@@ -137,7 +137,7 @@ class Lifecycle(Callback):
         """Check for lost trials and the time limit, every tenth of a second or more often."""
         if self.searcher.halted or self.searcher.trials.out_of_time():
             raise Stopped
-        if time.monotonic() - self.looked > LOOK_EVERY_S:
+        if time.monotonic() - self.looked > POLL_INTERVAL_S:
             self.looked = time.monotonic()
             if not any(node["Alive"] for node in ray.nodes()):  # otherwise Ray would wait for one forever
                 self.searcher.halted = RuntimeError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Self
 
-LOOK_EVERY_S = 0.25
+POLL_INTERVAL_S = 0.25
 
 
 class HandedBack(BaseException):
@@ -36,7 +36,7 @@ class Alarm:
         if hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread():
             self._before = signal.signal(signal.SIGALRM, self._ring)
             self._armed = True
-            signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY_S, LOOK_EVERY_S)
+            signal.setitimer(signal.ITIMER_REAL, POLL_INTERVAL_S, POLL_INTERVAL_S)
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -21,8 +21,8 @@ from ..records.messages import TrialOutcome, TrialReport, TrialRequest, failure
 
 Run = Callable[[TrialRequest, Callable[[TrialReport], bool]], TrialOutcome]
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-ALONE_S = 60.0  # a worker may outlive a dead driver by some seconds
+DISK_FULL_ERRORS = (errno.ENOSPC, errno.EDQUOT)
+LOCK_WAIT_S = 60.0  # a worker may outlive a dead driver by some seconds
 
 
 class OutOfDisk(WorkFailed):
@@ -68,7 +68,7 @@ def stop_reason(step: int) -> str:
 
 
 @contextlib.contextmanager
-def alone_in(folder: Path, patience_s: float = ALONE_S) -> Iterator[None]:
+def alone_in(folder: Path, patience_s: float = LOCK_WAIT_S) -> Iterator[None]:
     """Make this process the only one that trains in `folder` inside the context.
 
     A worker may outlive its driver by some seconds, while the next driver runs its trial again: two workers would
@@ -95,7 +95,7 @@ def out_of_disk(error: BaseException) -> OSError | None:
     """Return the error of a full disk (or of a user's quota) that `error` is or was caused by, or None."""
     seen: BaseException | None = error
     while seen is not None:
-        if isinstance(seen, OSError) and seen.errno in FULL:
+        if isinstance(seen, OSError) and seen.errno in DISK_FULL_ERRORS:
             return seen
         seen = seen.__cause__ or seen.__context__
     return None

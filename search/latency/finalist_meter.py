@@ -20,7 +20,7 @@ from .data_types import FLOAT, INT8, format_for
 from .profile import LatencyProfile
 
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
-EFFORT = Effort(warm_up=0.5, seconds=2.0, samples=20)
+MEASURING_EFFORT = Effort(warm_up=0.5, seconds=2.0, samples=20)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def in_dtype(timer: Measure, dtype: str) -> Measure | None:
 
 
 def measurer(
-    runtime: str, threads: int, device: str, effort: Effort = EFFORT, command: str = "", dtype: str = FLOAT
+    runtime: str, threads: int, device: str, effort: Effort = MEASURING_EFFORT, command: str = "", dtype: str = FLOAT
 ) -> Measurer:
     """Return what times networks in a runtime, or by a command, written in the format that it takes.
 
@@ -108,7 +108,9 @@ def measurer(
     return Measurer(runtime, threads, device, effort, latency_writer(name), command, dtype, f"{{{name}}}", filename)
 
 
-def measurer_for(profile: LatencyProfile, device: str, command: str = "", effort: Effort = EFFORT) -> Measurer:
+def measurer_for(
+    profile: LatencyProfile, device: str, command: str = "", effort: Effort = MEASURING_EFFORT
+) -> Measurer:
     """Return what times networks as the profile's device does."""
     own = profile.device
     return measurer(own.runtime, own.threads, device if own.gpu else "cpu", effort, command, own.dtype)

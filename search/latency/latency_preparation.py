@@ -12,7 +12,7 @@ from ..preparations.cost_profile import CostProfile
 from ..setup.opened_profile import NoProfile
 from ..setup.study_parts import StudyParts
 from .predictor import OpenedLatency, opened
-from .profile import CURE, LatencyProfile
+from .profile import PROFILE_HINT, LatencyProfile
 
 
 class LatencyProfilePreparation(CostProfile):
@@ -33,7 +33,7 @@ class LatencyProfilePreparation(CostProfile):
         """
         if study.find_profile is None:
             texts = ", ".join(study.config.budgets)
-            raise NoProfile(f"budget {texts} needs a latency profile of the device: {CURE}")
+            raise NoProfile(f"budget {texts} needs a latency profile of the device: {PROFILE_HINT}")
         return self._of(study, study.find_profile(study.config))
 
     def opened(self, study: StudyParts, content: Mapping[str, Any]) -> OpenedLatency:

@@ -25,7 +25,9 @@ from ..setup.opened_profile import NoProfile
 from .data_types import INT8
 
 FORMAT = 2
-CURE = "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
+PROFILE_HINT = (
+    "run `ganprune profile-device --model ...` with the same model, arguments and image size on the device first"
+)
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,9 @@ class LatencyProfile:
             ValueError: Another format, or something is missing.
         """
         if data.get("format") != FORMAT:
-            raise UserError(f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {CURE}")
+            raise UserError(
+                f"a latency profile has format {FORMAT}, this one says {data.get('format')!r}: {PROFILE_HINT}"
+            )
         return from_json(cls, {name: value for name, value in data.items() if name != "format"}, "latency profile")
 
     def sha256(self) -> str:
@@ -194,7 +198,7 @@ class LatencyProfile:
         if network_key(blocks) != self.network:
             raise NoProfile(
                 f"the latency profile of {self.model} ({self.device.describe()}) is of another network or resolution: "
-                f"{CURE}"
+                f"{PROFILE_HINT}"
             )
         fits = {LATENCY: self.whole.fit} | ({} if self.in_8_bits is None else {LATENCY_INT8: self.in_8_bits.fit})
         return replace(sum_of_layers(blocks, self.layers, self.multiple), fits=fits)
@@ -209,7 +213,7 @@ def sum_of_layers(blocks: Blocks, layers: tuple[LayerTable, ...], multiple: int)
     grids = {layer.key: layer.grid(multiple) for layer in layers}
     missing = [block.describe() for block in blocks.blocks if block.key not in grids]
     if missing:
-        raise NoProfile(f"{len(missing)} layers were never measured on this device, first {missing[0]}: {CURE}")
+        raise NoProfile(f"{len(missing)} layers were never measured on this device, first {missing[0]}: {PROFILE_HINT}")
     counts: dict[tuple[str, bytes], tuple[Term, int]] = {}
     for block in blocks.blocks:
         units = tuple(side.unit for side in block.sides)
@@ -242,7 +246,7 @@ def read_profile(path: str | Path, sha256: str = "") -> LatencyProfile:
     """
     data = read_json(Path(path).expanduser())
     if data is None:
-        raise NoProfile(f"{path} is not a latency profile; {CURE}, with --out FILE")
+        raise NoProfile(f"{path} is not a latency profile; {PROFILE_HINT}, with --out FILE")
     profile = LatencyProfile.from_json(data)
     if sha256 and profile.sha256() != sha256:
         raise NoProfile(f"{path} is not the latency profile that this study was made with; put it back")

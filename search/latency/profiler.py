@@ -29,8 +29,8 @@ from .profile import Accuracy, LatencyProfile, LayerTable, WholeNetworks, networ
 Measure = Callable[[nn.Module, tuple[Tensor, ...]], Timing]
 OnStep = Callable[[int, int, str], None]
 CANDIDATES = (32, 16, 8, 4, 2)
-FREE = 1.02  # rounding a width up to a multiple costs nothing where it takes at most so much longer
-LEAST_TO_SWEEP = 48  # narrower layers say little about multiples
+MAX_ROUNDING_SLOWDOWN = 1.02  # rounding a width up to a multiple costs nothing where it takes at most so much longer
+MIN_SWEPT_CHANNELS = 48  # narrower layers say little about multiples
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ def _sweep_widths(block: Block) -> tuple[int, ...]:
     if not block.sides or any(side.step != 1 for side in block.sides):
         return ()
     full = min(side.full for side in block.sides)
-    if full < LEAST_TO_SWEEP or max(side.lowest for side in block.sides) > full // 2:
+    if full < MIN_SWEPT_CHANNELS or max(side.lowest for side in block.sides) > full // 2:
         return ()
     start = max(16, full // 2 // 32 * 32)
     return tuple(range(start, min(start + 32, full) + 1))
@@ -197,7 +197,7 @@ def liked_multiple(times: Mapping[int, Timing] | Mapping[int, float]) -> tuple[i
         ratios = [ms[up] / ms[n] for n, up in nearest.items() if up != n and up in ms]
         if ratios:
             costs[candidate] = float(median(ratios))
-    limit = FREE * min([1.0, *costs.values()])
+    limit = MAX_ROUNDING_SLOWDOWN * min([1.0, *costs.values()])
     return next((n for n in CANDIDATES if costs.get(n, np.inf) <= limit), 1), costs
 
 

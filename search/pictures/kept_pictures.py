@@ -24,9 +24,9 @@ from ..setup.study_parts import StudyParts
 from .shown_pictures import ROWS, fixed_inputs, shown_outputs
 
 PICTURE_BYTES = 400_000  # of all strips of one trial, or of the teacher
-LAST_SHARE = 0.5  # of these bytes, for the last strip; the others share the rest
+LAST_STRIP_SHARE = 0.5  # of these bytes, for the last strip; the others share the rest
 FOLDER = "pictures"  # in a trial's folder, or the teacher's
-BESIDE = "beside.json"  # labels of the columns beside the outputs
+COLUMN_LABELS_FILE = "beside.json"  # labels of the columns beside the outputs
 _NAME = re.compile(r"(?P<network>.+)-(?P<step>\d{9})\.webp")
 _QUALITIES = (95, 85, 70, 50)  # of lossy WebP, tried in this order if the lossless one is too large
 _SMALLEST = 16  # pixels of a picture's side, below which it is not shrunk
@@ -108,7 +108,7 @@ def keep_beside(bench: StudyParts, folder: Path) -> None:
             found[name] = Beside(tuple(column.label for column in columns), tuple(titles), len(inputs[0]))
             for place, column in enumerate(columns):
                 write_strip(folder, name, f"beside-{place}", column.images, PICTURE_BYTES // (2 * len(columns)))
-        write_json(folder / FOLDER / BESIDE, found)
+        write_json(folder / FOLDER / COLUMN_LABELS_FILE, found)
 
 
 @contextmanager
@@ -128,8 +128,8 @@ def kept_beside(folder: Path) -> tuple[dict[str, Beside], dict[tuple[str, int], 
     Args:
         folder: The teacher's.
     """
-    stored = read_json(folder / FOLDER / BESIDE)
-    found = {} if stored is None else from_json(dict[str, Beside], stored, BESIDE)
+    stored = read_json(folder / FOLDER / COLUMN_LABELS_FILE)
+    found = {} if stored is None else from_json(dict[str, Beside], stored, COLUMN_LABELS_FILE)
     paths = {
         (name, place): folder / FOLDER / f"{name}-beside-{place}.webp"
         for name, beside in found.items()

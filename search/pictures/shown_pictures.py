@@ -20,7 +20,7 @@ from ...gan_models.networks.colors import to_rgb
 from ..setup.study_parts import StudyParts
 
 BATCH = 32  # that of measuring: of tasks that draw latents it decides which are drawn
-MOST_CLASSES = 12
+MAX_CLASSES = 12
 ROWS = 4  # pictures that are kept of a generator without classes
 
 
@@ -98,7 +98,7 @@ def _first_of_classes(bench: StudyParts, name: str, count: int) -> dict[int, int
         for i, label in enumerate(bench.task().inputs(batch, name)[places[0]].tolist()):
             firsts.setdefault(label, step * BATCH + i)
     found = sorted(firsts)
-    spread = np.unique(np.linspace(0, len(found) - 1, min(MOST_CLASSES, len(found))).round().astype(int))
+    spread = np.unique(np.linspace(0, len(found) - 1, min(MAX_CLASSES, len(found))).round().astype(int))
     return {firsts[found[i]]: found[i] for i in spread}
 
 

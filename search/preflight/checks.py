@@ -31,7 +31,7 @@ Check = Callable[[Launch], Iterable[Finding]]
 
 STATES = 3  # copies of a network's weights in a training state: the weights, and two moments of Adam
 BYTES = 4  # bytes per number
-BUSY = 0.75  # processes per CPU that count as a busy machine
+BUSY_LOAD_PER_CPU = 0.75  # processes per CPU that count as a busy machine
 
 
 def cpus_and_gpus(launch: Launch) -> Iterator[Finding]:
@@ -138,9 +138,9 @@ def value_range(launch: Launch) -> Iterator[Finding]:
 def machine(launch: Launch) -> Iterator[Finding]:
     """Yield a note if other processes compute on this machine, which the estimate of hours includes."""
     load, cpus = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0, cpus_here()
-    if launch.placement.here and load > BUSY * cpus:
+    if launch.placement.here and load > BUSY_LOAD_PER_CPU * cpus:
         what = f"this machine is busy: got a load of {load:.1f} on {cpus} CPUs"
-        yield Finding("note", what, f"{BUSY * cpus:.1f} or less; hours include the present load")
+        yield Finding("note", what, f"{BUSY_LOAD_PER_CPU * cpus:.1f} or less; hours include the present load")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -22,19 +22,19 @@ from ..strategy.method_shares import fixed_shares
 from .launch import Placement
 from .timing import Timing
 
-CONTINUES = (
+CONTINUED_SHARE = (
     0.78  # share of trials that continue at a rung whose nominal share is one in three, from six simulated studies
 )
 # Seconds on a quiet machine, once and per trial: workers start, load the teacher and cut it.
 START_S = (15.0, 4.0)
-START_HERE_S = (3.0, 0.5)  # the same for trials in this process
-ON_FRONT = 0.4  # approximate share of the trials that end on the front: four of ten in the demo
+LOCAL_START_S = (3.0, 0.5)  # the same for trials in this process
+FRONT_SHARE = 0.4  # approximate share of the trials that end on the front: four of ten in the demo
 # Cost of cut, refit and scores of one plan per input, relative to making and measuring an image with the dense network:
 # the demo's.
 PLAN_IMAGE = 3.0
 INTERVAL_S = 3.4e-9  # seconds of one product of two features in intervals, measured on one core
-LEAST_SAVED = 0.1  # minimum share of the hours that an option must save to be named
-MOST_NAMED = 5
+MIN_SAVED_SHARE = 0.1  # minimum share of the hours that an option must save to be named
+MAX_NAMED_OPTIONS = 5
 
 
 @dataclass(frozen=True)
@@ -100,13 +100,13 @@ class Workload:
             generators=len(study.names),
             at_once=placement.at_once(study.device),
             hours=config.hours,
-            start=START_HERE_S if placement.in_turn else START_S,
+            start=LOCAL_START_S if placement.in_turn else START_S,
             plan_inputs=len(study.names) * (config.calibration_images or 0) * _scored_plans(config, ladder),
         )
 
     def continuing(self, rung: int) -> float:
         """Return the share of trials that are trained beyond this number of rungs."""
-        return CONTINUES**rung if self.stops else 1.0
+        return CONTINUED_SHARE**rung if self.stops else 1.0
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,8 @@ def options_that_shorten(
         Shorter(option, estimated(other, own).whole)
         for option, other, own in _candidates(config, work, timing, placement)
     ]
-    found = [each for each in found if each.hours <= (1 - LEAST_SAVED) * whole]
-    return tuple(sorted(found, key=lambda each: each.hours)[:MOST_NAMED])
+    found = [each for each in found if each.hours <= (1 - MIN_SAVED_SHARE) * whole]
+    return tuple(sorted(found, key=lambda each: each.hours)[:MAX_NAMED_OPTIONS])
 
 
 def _candidates(
@@ -292,7 +292,7 @@ def _parts(work: Workload, timing: Timing) -> Iterator[Part]:
     )
     once, each = work.start
     if work.tested:
-        front, images = max(1, round(ON_FRONT * trials)), work.generators * work.tested
+        front, images = max(1, round(FRONT_SHARE * trials)), work.generators * work.tested
         seconds = each * timing.slowdown + images * image
         yield Part("front on test images", front * seconds / 3600, f"{front} x {counted(images, 'image')}")
     yield Part("starting", timing.slowdown * (once + trials * each / at_once) / 3600, counted(trials, "trial"))

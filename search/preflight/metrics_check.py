@@ -21,7 +21,7 @@ from ..setup.weight_files import files_by_network
 from .finding import Finding
 from .launch import Launch
 
-CALLED_WITH = 8  # number of images
+N_EXAMPLE_IMAGES = 8  # number of images
 
 
 def metrics(launch: Launch) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def metrics(launch: Launch) -> Iterator[Finding]:
         fewest = METRICS.find(name).fewest
         if 0 < n < fewest:
             raise UserError(f"metric {name} needs more images: got {n} to compare trials on; expected {fewest} or more")
-    called_with = max(CALLED_WITH, *(METRICS.find(name).fewest for name in asked))
+    called_with = max(N_EXAMPLE_IMAGES, *(METRICS.find(name).fewest for name in asked))
     try:
         found = _called(study, asked, called_with)
     except UserCodeFailed as error:

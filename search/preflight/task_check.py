@@ -17,7 +17,7 @@ from ..setup.pruned_generators import new_discriminators, one_network
 from .finding import Finding
 from .launch import Launch
 
-ITEMS = 2
+N_ITEMS = 2
 
 
 def own_task(launch: Launch) -> Iterator[Finding]:
@@ -45,7 +45,7 @@ def _stepped(study: OpenedStudy) -> list[str]:
         torch.manual_seed(config.seed)
         generators = {name: one_network(config).cpu().train() for name in task.generator_names}
         judges: Mapping[str, nn.Module] = dict(new_discriminators(config, task, study.output).cpu().items())
-    batch = next(batches(study.train_data, ITEMS, config.seed))
+    batch = next(batches(study.train_data, N_ITEMS, config.seed))
     for name in study.names:
         _check_inputs(study, task, name, task.inputs(batch, name))
     terms, outputs = task.generator_losses(generators, judges, batch)
@@ -62,7 +62,7 @@ def _stepped(study: OpenedStudy) -> list[str]:
     _check_loss(config.task, "discriminator_loss", loss)
     loss.backward()
     for name in study.names:
-        reals, wanted = task.reals(batch, name), (ITEMS, study.output.channels, *study.output.size)
+        reals, wanted = task.reals(batch, name), (N_ITEMS, study.output.channels, *study.output.size)
         if not isinstance(reals, Tensor) or tuple(reals.shape) != wanted:
             raise _wrong(config.task, f"reals of {name}", reals, _shape(wanted))
     return list(terms)
@@ -70,7 +70,7 @@ def _stepped(study: OpenedStudy) -> list[str]:
 
 def _check_inputs(study: OpenedStudy, task: Task, name: str, given: tuple[Tensor, ...]) -> None:
     """Check that a generator gets the inputs that it takes."""
-    wanted = [(ITEMS, *one.shape) for one in study.config.inputs.inputs]
+    wanted = [(N_ITEMS, *one.shape) for one in study.config.inputs.inputs]
     whole = isinstance(given, tuple) and all(isinstance(x, Tensor) for x in given)
     if not whole or [tuple(x.shape) for x in given] != wanted:
         raise _wrong(study.config.task, f"inputs of {name}", given, f"a tuple of {', '.join(map(_shape, wanted))}")

@@ -18,21 +18,21 @@ from ...evaluators.features.encoders import Encoder
 from ...evaluators.features.sample import FeatureSample
 from ...gan_models.data.dataset import ImageSet, in_order
 from ...gan_models.data.spec import DataSpec
-from ...gan_models.files.pictures.colors import OF_LAB
-from ...gan_models.files.pictures.picture_reader import READING
+from ...gan_models.files.pictures.colors import LAB_PARTS
+from ...gan_models.files.pictures.picture_reader import READING_CONVENTION
 from ...gan_models.files.plain_values import to_json
 from ...gan_models.networks.colors import to_rgb
 from ...gan_models.tasks.catalog import TASKS
 from ...gan_models.tasks.task import Task, make_task
 from ...gan_models.tasks.task_data import fingerprint, open_split
-from ..config import SHOWN
+from ..config import SPLIT_LABELS
 from ..setup.study_parts import StudyParts
 
 EVAL_BATCH = 32  # batch size; for unconditional tasks it determines the latents
 FIRST_STEP = {"test": 0, "select": 1 << 30}  # first step of measured batches; random inputs of tasks depend on the step
 TEST_VS_TEST = "test-vs-test"
 # Fields of the data, other than its files, that determine the real images.
-_READ_AS = ("task", "output", "direction", "seed", "n_train", "n_test")
+_SAMPLE_FIELDS = ("task", "output", "direction", "seed", "n_train", "n_test")
 # Protocol -> the splits of its real images; `test` means the measured split.
 SPLITS = {TEST_VS_TEST: ("test",), "test-vs-train+test": ("train", "test"), "test-vs-train": ("train",)}
 
@@ -88,10 +88,10 @@ class RealImages:
                     look(batch)
                 yield batch.to(device)
 
-        how = {name: value for name, value in to_json(self.spec).items() if name in _READ_AS}
+        how = {name: value for name, value in to_json(self.spec).items() if name in _SAMPLE_FIELDS}
         how |= {"selects": True} if self.spec.selects else {}
-        how |= {"inputs": self.spec.inputs.text} if self.spec.output.color in OF_LAB else {}
-        how["reading"] = READING
+        how |= {"inputs": self.spec.inputs.text} if self.spec.output.color in LAB_PARTS else {}
+        how["reading"] = READING_CONVENTION
         how |= {"taught_by": self.taught_by} if self.taught_by else {}
         own = [] if _reads_alike(self.spec.task) else [dict(self.settings)]
         said = protocol_of(self.protocol, self.split)
@@ -115,13 +115,13 @@ class RealImages:
             shift = FIRST_STEP[self.split] if measured else 0
             for entries in in_order(data, EVAL_BATCH, count):
                 batch = entries | {"step": entries["step"] + shift}  # random inputs are the same as those of outputs
-                inputs = task.inputs(batch, self.network) if color in OF_LAB else ()
+                inputs = task.inputs(batch, self.network) if color in LAB_PARTS else ()
                 yield to_rgb(task.reals(batch, self.network), color, inputs)
 
 
 def protocol_of(protocol: str, split: str) -> str:
     """Return the name of a protocol on one split: `selection-vs-train` is `test-vs-train` on the selection split."""
-    return protocol.replace("test", SHOWN[split])
+    return protocol.replace("test", SPLIT_LABELS[split])
 
 
 def _reads_alike(task: str) -> bool:

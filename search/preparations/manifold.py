@@ -18,7 +18,7 @@ from .preparation import PreparedArtifact, Progress, needed_by_methods
 from .prepared_study import PreparedStudy
 
 # Part of a manifold -> its tensor in the file; files of earlier versions are read, too.
-PARTS = {"entries": "entries", "features": "features", "neighbors": "neighbours", "distances": "distances"}
+FILE_KEYS = {"entries": "entries", "features": "features", "neighbors": "neighbours", "distances": "distances"}
 
 Manifolds = Callable[[str, str], Manifold]  # (generator, `trial` or `discriminator`) -> its manifold
 
@@ -84,7 +84,7 @@ def made(study: PreparedStudy, shared: Path, name: str, encoder: str) -> Manifol
     if (known := _read(path)) is not None:
         return known
     manifold = learned_manifold(teacher, samples, encode)
-    save_weights({name: getattr(manifold, part) for part, name in PARTS.items()}, path)
+    save_weights({name: getattr(manifold, part) for part, name in FILE_KEYS.items()}, path)
     return manifold
 
 
@@ -94,7 +94,7 @@ def _read(path: Path) -> Manifold | None:
         return None
     try:
         tensors = load_weights(path)
-        return Manifold(**{part: tensors[name] for part, name in PARTS.items()})
+        return Manifold(**{part: tensors[name] for part, name in FILE_KEYS.items()})
     except (CheckpointError, KeyError):
         return None
 

@@ -90,7 +90,7 @@ def check_there(config: StudyConfig) -> None:
     )
 
 
-_last: dict[tuple[str, ...], OpenedStudy] = {}
+_LATEST_STUDY: dict[tuple[str, ...], OpenedStudy] = {}
 
 
 def open_study(
@@ -105,10 +105,10 @@ def open_study(
     """
     config, prepared = resolved.config, prepared or Prepared()
     key = (config.name, resolved.fingerprint, config.device, config.model)
-    known = _last.get(key)
+    known = _LATEST_STUDY.get(key)
     if parts is None and known is not None and (known.resolved, known.prepared) == (resolved, prepared):
         return known
     opened = OpenedStudy(resolved, prepared, parts or known)
-    _last.clear()
-    _last[key] = opened
+    _LATEST_STUDY.clear()
+    _LATEST_STUDY[key] = opened
     return opened

@@ -21,7 +21,11 @@ from .prepared_study import PreparedStudy
 from .reference_features import REAL
 from .teacher import FOLDER, TEACHER
 
-OF_TEACHER = ("teacher", "reference_features", "test_features")  # preparations that the teacher's measurement needs
+TEACHER_PREPARATIONS = (
+    "teacher",
+    "reference_features",
+    "test_features",
+)  # preparations that the teacher's measurement needs
 
 
 def prepare(
@@ -69,7 +73,7 @@ def make_teacher(study: PreparedStudy, folder: Path, progress: Progress | None =
         UserError: Weights do not fit, or data cannot be read.
     """
     there = study.prepared.artifacts if study.prepared.folder == str(folder) else {}
-    missing = [name for name in OF_TEACHER if name not in there]
+    missing = [name for name in TEACHER_PREPARATIONS if name not in there]
     prepared = prepare(study, folder, progress, missing) if missing else study.prepared
     path = folder / FOLDER / TEACHER
     record = read_json(path) or {}

@@ -21,7 +21,7 @@ from ...gan_models.files.plain_values import to_json
 from ...gan_models.files.seeds import mixed
 from ...gan_models.tasks.task import Task
 from ...gan_models.training.loop import Networks, train
-from ..pictures.kept_pictures import LAST_SHARE, keep_beside, keep_pictures
+from ..pictures.kept_pictures import LAST_STRIP_SHARE, keep_beside, keep_pictures
 from ..records.learning_curve import LearningCurve, thinned
 from ..records.teacher_artifact import TeacherArtifact
 from ..setup.pruned_generators import new_discriminators, one_network
@@ -144,7 +144,7 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             generator.requires_grad_(not given)
 
         def pictured(step: int, generators: Mapping[str, nn.Module]) -> bool:
-            keep_pictures(parts, generators, folder, step, (1 - LAST_SHARE) / len(PICTURED))
+            keep_pictures(parts, generators, folder, step, (1 - LAST_STRIP_SHARE) / len(PICTURED))
             return True
 
         # A generator alone needs a discriminator trained on it: with frozen generators the loop trains only D.
@@ -165,7 +165,9 @@ def _make(parts: StudyParts, folder: Path, on_step: Progress | None) -> dict[str
             on_step=None if on_step is None else lambda step, losses: on_step(step, steps, dict(losses)),
         )
         seconds, losses = trained.seconds, LearningCurve.of(trained.curve)
-    keep_pictures(parts, dict(networks.generators.items()), folder, 0 if given else config.teacher_steps, LAST_SHARE)
+    keep_pictures(
+        parts, dict(networks.generators.items()), folder, 0 if given else config.teacher_steps, LAST_STRIP_SHARE
+    )
     keep_beside(parts, folder)
     files = {}
     for kind, modules in (("generator", networks.generators), ("discriminator", networks.discriminators)):

@@ -11,7 +11,7 @@ from ...gan_models.pruning.proposal import Proposal
 from .messages import FINISHED_STATES, TrialOutcome, TrialReport
 from .plan_score import PlanErrors
 
-SET_ASIDE = (
+SET_ASIDE_REASONS = (
     "other real images"  # name of a constraint: the trial was measured against real images that have since changed
 )
 State = Literal["WAITING", "RUNNING", "COMPLETE", "PRUNED", "FAIL"]
@@ -95,7 +95,7 @@ class TrialRecord:
         """The violated constraints, as text."""
         return tuple(
             "measured against other real images"
-            if name == SET_ASIDE
+            if name == SET_ASIDE_REASONS
             else f"over {'the budget' if name == 'budget' else name} by {percent(value)} %"
             for name, value in self.constraints.items()
             if value > 0

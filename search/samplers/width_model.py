@@ -17,7 +17,7 @@ NOISE = 0.06  # std of the unexplained log quality: training seeds and nonlinear
 SLOPE = 2.0  # prior std of the sum of the groups' slopes; one of G groups has 1/G of it
 CURVATURE = 24.0  # prior mean of the sum of the groups' curvatures, and twice its std
 CURVE = (10.0, 3.0, 0.5)  # prior std of level, slope and bend in log cost
-REACH = 0.4  # maximum root mean square of a proposal's log ratios
+MAX_LOG_DISTANCE = 0.4  # maximum root mean square of a proposal's log ratios
 JITTER = 0.03  # std of noise on each log ratio, so that no two proposals are equal
 
 
@@ -44,7 +44,7 @@ def propose(
     drawn_F = middle_F + np.linalg.solve(lower_FF.T, generator.standard_normal(len(middle_F)))
     slopes_G = drawn_F[3:-1] - drawn_F[3:-1].mean()
     found_G = -slopes_G / max(float(drawn_F[-1]), 0.25 * CURVATURE / groups)
-    found_G *= min(1.0, REACH / max(float(np.sqrt(np.mean(found_G**2))), 1e-12))
+    found_G *= min(1.0, MAX_LOG_DISTANCE / max(float(np.sqrt(np.mean(found_G**2))), 1e-12))
     return found_G + JITTER * generator.standard_normal(groups)
 
 

@@ -29,7 +29,7 @@ from .generator_checks import check_output
 from .kept_files import judge_settings
 from .pruned_generators import one_network
 
-LOOKED_AT = 50  # number of training images whose sizes determine the study's
+MAX_EXAMINED_IMAGES = 50  # number of training images whose sizes determine the study's
 
 
 def fitted(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec]:
@@ -76,7 +76,7 @@ def sized(config: StudyConfig, task: str) -> tuple[StudyConfig, OutputSpec, list
         return fitting, output, []
     try:
         # The load size is checked together with the size that is determined here.
-        found = picture_sizes(replace(fitting, load_size=None).data_spec(output, task), LOOKED_AT)
+        found = picture_sizes(replace(fitting, load_size=None).data_spec(output, task), MAX_EXAMINED_IMAGES)
     except UserError:
         found = []  # opening the data reports it, with the layouts
     if not found:

@@ -18,36 +18,36 @@ from ...gan_models.groups.channel_groups import ChannelGroups
 from ...gan_models.pruning.catalog import TRAINED, fixed_for, method_sizes, method_spec
 from ...gan_models.training.device_memory import GB, free_bytes
 from ...gan_models.training.loop import best_device
-from ..config import OPEN, StudyConfig
+from ..config import STEPS_TO_BE_CHOSEN, StudyConfig
 from .pruned_generators import one_network
 
 METHODS = ("uniform", "reconstruct", "coronet", "widths")
-WIDTHS_FROM = 30  # number of trials below which the width search learns too little to be worth its share
+MIN_TRIALS_FOR_WIDTHS = 30  # number of trials below which the width search learns too little to be worth its share
 STEPS = 4_000  # steps of one trial, pruning and fine-tuning together
 PRUNE_SHARE = 0.3  # pruning's share of a trial's steps, as in the comparison
-LEAST_PRUNE_STEPS = 30  # chosen: 60 of 300 steps are as good as 90 (docs/measurements.md), and fewer were not measured
+MIN_PRUNE_STEPS = 30  # chosen: 60 of 300 steps are as good as 90 (docs/measurements.md), and fewer were not measured
 
 
 def steps_of(prune: int, finetune: int, trains: bool) -> tuple[int, int]:
     """Return the steps of pruning and of fine-tuning; given ones are kept, and open ones follow from them.
 
     Args:
-        prune: Steps, or OPEN.
-        finetune: Steps, or OPEN.
+        prune: Steps, or STEPS_TO_BE_CHOSEN.
+        finetune: Steps, or STEPS_TO_BE_CHOSEN.
         trains: True if a method trains while it prunes; otherwise no pruning steps are reserved.
     """
-    if prune == OPEN and finetune == OPEN:
+    if prune == STEPS_TO_BE_CHOSEN and finetune == STEPS_TO_BE_CHOSEN:
         prune = round(PRUNE_SHARE * STEPS) if trains else 0
-    if prune == OPEN:
+    if prune == STEPS_TO_BE_CHOSEN:
         prune = max(1, round(PRUNE_SHARE / (1 - PRUNE_SHARE) * finetune)) if trains else 0
-    if finetune == OPEN:
+    if finetune == STEPS_TO_BE_CHOSEN:
         finetune = max(STEPS - prune, round((1 - PRUNE_SHARE) / PRUNE_SHARE * prune))
     return prune, finetune
 
 
 def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     """Return the configuration with methods and steps decided, and notes for the user."""
-    short = config.trials < WIDTHS_FROM
+    short = config.trials < MIN_TRIALS_FOR_WIDTHS
     alone = bool(config.own_training)  # ganprune's training loop does not run
     usual = tuple(m for m in METHODS if not (short and method_spec(m).searches_ratios))
     methods = config.methods or tuple(m for m in usual if not (alone and method_spec(m).trains))
@@ -59,7 +59,7 @@ def with_methods(config: StudyConfig) -> tuple[StudyConfig, list[str]]:
     trained = [name for name in methods if method_spec(name).trains]
     trains = bool(trained) or config.recipe.rounds > 1
     prune, finetune = steps_of(config.prune_steps, config.finetune_steps, trains)
-    few = prune == 0 or (config.prune_steps == OPEN and prune < LEAST_PRUNE_STEPS)
+    few = prune == 0 or (config.prune_steps == STEPS_TO_BE_CHOSEN and prune < MIN_PRUNE_STEPS)
     if trained and few and not config.methods:
         methods = tuple(name for name in methods if name not in trained)
         steps = f"{prune} of {prune + finetune} steps are too few to prune in" if prune else "no steps to prune in"

@@ -20,7 +20,7 @@ from ..config import StudyConfig
 from .pruned_generators import one_network
 from .weight_files import files_by_network
 
-MOST_ORDERED = 4  # maximum number of inputs for which every order is tried
+MAX_REORDERED_INPUTS = 4  # maximum number of inputs for which every order is tried
 
 
 def check_output(model: str, network: nn.Module, inputs: InputSpec) -> tuple[str, ...]:
@@ -103,7 +103,7 @@ def check_generator(config: StudyConfig) -> None:
 
 def _other_order(network: nn.Module, inputs: InputSpec, run: Callable[..., Any]) -> InputSpec | None:
     """Return the order of inputs in which a network runs; None if there is none, or there are too many inputs."""
-    if not 1 < len(inputs) <= MOST_ORDERED:
+    if not 1 < len(inputs) <= MAX_REORDERED_INPUTS:
         return None
     for order in list(permutations(inputs.inputs))[1:]:
         try:

@@ -21,7 +21,7 @@ from ...gan_models.networks.catalog import build
 from ..config import StudyConfig
 
 # Field -> kind of object.
-_ONE = {
+_FILE_OPTIONS = {
     "model": "model",
     "data": "data",
     "task": "task",
@@ -30,7 +30,7 @@ _ONE = {
     "own_training": "training",
     "sampler": "sampler",
 }
-_SEVERAL = {"methods": "method", "also_measure": "metric"}
+_FILE_LIST_OPTIONS = {"methods": "method", "also_measure": "metric"}
 _JUDGE = "discriminator"  # field of the task's settings: a table whose `model` is the discriminator's name
 _SEGMENTER = "segmenter"  # field of the weights: an object by path may replace a file
 _DEGRADE, _DEGRADATION = "degrade", "degradation"  # fields of the task's settings: a degradation's name, and its kind
@@ -38,10 +38,10 @@ _DEGRADE, _DEGRADATION = "degrade", "degradation"  # fields of the task's settin
 
 def references(config: StudyConfig) -> Iterator[tuple[str, str]]:
     """Yield the kind and the name of each object of a user's own that a configuration names by path."""
-    for field, kind in _ONE.items():
+    for field, kind in _FILE_OPTIONS.items():
         if _names_own(field, name := getattr(config, field)):
             yield kind, name
-    for field, kind in _SEVERAL.items():
+    for field, kind in _FILE_LIST_OPTIONS.items():
         yield from ((kind, name) for name in getattr(config, field) if is_path(name))
     yield from ((_SEGMENTER, name) for name in map(str, config.weights.values()) if names_object(name))
     if is_path(name := judge_settings(config).get("model", "")):
@@ -65,11 +65,11 @@ def with_references(config: StudyConfig, change: Callable[[str, str], str]) -> S
         method, dot, own = name.rpartition(".")
         return f"{changed('method', method)}{dot}{own}"
 
-    named = {field: (kind, getattr(config, field)) for field, kind in _ONE.items()}
+    named = {field: (kind, getattr(config, field)) for field, kind in _FILE_OPTIONS.items()}
     values: dict[str, Any] = {
         field: change(kind, name) if _names_own(field, name) else name for field, (kind, name) in named.items()
     }
-    for field, kind in _SEVERAL.items():
+    for field, kind in _FILE_LIST_OPTIONS.items():
         values[field] = tuple(changed(kind, name) for name in getattr(config, field))
     values["method_settings"] = {setting(name): value for name, value in config.method_settings.items()}
     values["weights"] = {

@@ -33,11 +33,11 @@ from .compatibility import fitted, sized
 from .defaults import with_methods
 from .kept_files import with_references
 from .opened_profile import OpenedProfile
-from .pruned_generators import BOTH, pruned_network
+from .pruned_generators import BOTH_DIRECTIONS, pruned_network
 from .weight_files import check_there, named_files
 
 # Parameters of a user's own training function; see `search.trial.fine_tuning.OwnTraining`.
-GIVEN_TO_TRAINING = ("generator", "teacher", "steps", "folder", "report", "data", "device", "seed")
+TRAINING_ARGUMENTS = ("generator", "teacher", "steps", "folder", "report", "data", "device", "seed")
 SELECT_ON = SELECTION  # split on which trials of a new study are compared
 
 
@@ -211,7 +211,7 @@ def _alone(config: StudyConfig, task: str) -> tuple[StudyConfig, list[str]]:
     alone = TASKS.find(task).load().alone(settings, only)
     if alone.keys() <= settings.keys():  # the user named the generators to train
         return config, []
-    if only == BOTH:
+    if only == BOTH_DIRECTIONS:
         files = ",".join(f"{name}=FILE" for name in names)
         raise UserError(f"--prune-direction both needs both generators: --teacher {files}")
     if not config.recipe.distils:
@@ -269,7 +269,7 @@ def _with_own_training(config: StudyConfig, task: Task) -> list[str]:
     found = load_object(reference, "training")
     check_callable("training", reference, found, "trains a generator in place")
     expected = "fit(generator, report) and any of teacher, steps, folder, data, device, seed"
-    names, more = named_arguments(found), needed(found, dict.fromkeys(GIVEN_TO_TRAINING))
+    names, more = named_arguments(found), needed(found, dict.fromkeys(TRAINING_ARGUMENTS))
     if more or not {"generator", "report"} <= {*names}:
         raise UserError(f"training {reference!r} takes other arguments: got ({', '.join(names)}); expected {expected}")
     if not config.teacher:

@@ -17,7 +17,7 @@ from ...gan_models.networks.generator_pair import GeneratorPair
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.networks.value_ranges import judging_usual, with_usual_ranges
 from ...gan_models.tasks.task import Task, make_task
-from ..config import BOTH, StudyConfig
+from ..config import BOTH_DIRECTIONS, StudyConfig
 
 V = TypeVar("V")
 
@@ -41,7 +41,7 @@ def pruned_network(config: StudyConfig) -> str:
         ValueError: The task has no generator of the given name.
     """
     names = _generators(config)
-    allowed = (*names, BOTH) if len(names) > 1 else names
+    allowed = (*names, BOTH_DIRECTIONS) if len(names) > 1 else names
     if config.prune_network and config.prune_network not in allowed:
         raise UserError(
             f"unknown generator of the task {config.task}: got {config.prune_network!r}; expected one of "
@@ -53,7 +53,7 @@ def pruned_network(config: StudyConfig) -> str:
 def pruned_names(config: StudyConfig) -> tuple[str, ...]:
     """Return the names of the generators that a study prunes."""
     chosen = pruned_network(config)
-    return _generators(config) if chosen == BOTH else (chosen,)
+    return _generators(config) if chosen == BOTH_DIRECTIONS else (chosen,)
 
 
 def _generators(config: StudyConfig) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from ...gan_models.training.loop import best_device
 from ...spaces.budget import BudgetError, Budgets, PricedBudget, describe
 from ...spaces.widths import select
 from ..checks.plan_check import check_plans
-from ..config import SHOWN, StudyConfig
+from ..config import SPLIT_LABELS, StudyConfig
 from ..configuration.flag_text import AUTO_MULTIPLE
 from ..resolved_study import DataSummary, GeneratorBudget, ResolvedStudy
 from ..strategy.method_shares import untried
@@ -35,7 +35,7 @@ from .study_parts import FindProfile, StudyParts
 from .weight_files import check_weights
 
 MIN_EVAL_IMAGES = 50  # below this number, even the order of two generators is mostly chance
-MOST_TRIALS_TRIED = 1000  # upper bound of the search for a number of trials that suffices for all methods
+MAX_TRIALS_TRIED = 1000  # upper bound of the search for a number of trials that suffices for all methods
 MIN_COMPARED = 2  # a covariance needs two images
 
 
@@ -151,7 +151,7 @@ def _untried_notes(config: StudyConfig, ladder: Sequence[str], own_ladder: int) 
         plans = own_ladder or ladder_size(trials, config.methods)
         return not untried(config.methods, [ladder[i % len(ladder)] for i in range(plans)], shares, trials)
 
-    enough = next(filter(all_tried, range(config.trials + 1, MOST_TRIALS_TRIED)), None)
+    enough = next(filter(all_tried, range(config.trials + 1, MAX_TRIALS_TRIED)), None)
     cure = "name fewer methods" if enough is None else f"give --trials {enough}, or name fewer methods"
     plans = min(len(ladder), config.trials)
     uniform = f"the ladder takes {plans} of them, of {' and '.join(dict.fromkeys(ladder))}"
@@ -296,7 +296,11 @@ def _within(config: StudyConfig, bits: int, part: _Part) -> bool:
 
 
 def _data_notes(config: StudyConfig, split: str, images: int) -> list[str]:
-    measured, builtin, kind = min(images, config.n_eval or images), config.data.startswith("builtin:"), SHOWN[split]
+    measured, builtin, kind = (
+        min(images, config.n_eval or images),
+        config.data.startswith("builtin:"),
+        SPLIT_LABELS[split],
+    )
     if measured < MIN_COMPARED:
         limited = 0 < config.n_eval < MIN_COMPARED
         cure = "a larger --n-eval" if limited else "a larger --n-test" if builtin else "a folder with more of them"

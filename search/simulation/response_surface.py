@@ -21,13 +21,19 @@ from ...gan_models.pruning.catalog import method_spec
 Floats = NDArray[np.float64]
 
 DENSE_QUALITY = 2.3  # quality of the dense teacher
-LOST = 0.35  # excess at full width; with POWER, uniform plans have about 4 at 40 % of MACs and 60 at 5 %
+EXCESS_AT_FULL_WIDTH = (
+    0.35  # excess at full width; with POWER, uniform plans have about 4 at 40 % of MACs and 60 at 5 %
+)
 POWER = 3.0  # excess ~ (share of channels kept) ** -POWER
-SPREAD = 1.6  # std of the log of the groups' importance: the best plan then has about half of uniform's excess
+IMPORTANCE_LOG_STD = (
+    1.6  # std of the log of the groups' importance: the best plan then has about half of uniform's excess
+)
 NEIGHBORS = 0.3  # extra share of the excess for neighbors a factor e apart
 NOISE = 0.04  # std of the log of the excess, from one training seed to another
-SHORT = 0.6  # excess after a fraction f of the training: 1 + SHORT * (1 / f - 1) times the final one
-CURVES = 0.1  # std of the log of SHORT between plans
+SHORT_TRAINING_EXCESS = (
+    0.6  # excess after a fraction f of the training: 1 + SHORT_TRAINING_EXCESS * (1 / f - 1) times the final one
+)
+CURVES = 0.1  # std of the log of SHORT_TRAINING_EXCESS between plans
 SETTING = 1.0  # std of errors in a method's widths, at settings at the far end of their ranges
 
 
@@ -52,7 +58,11 @@ class Surface:
         """Return the surface of a seed: groups matter in proportion to their cost, times a random factor."""
         half = 0.5 * form.sizes
         elastic = np.maximum(half * form.gradient(half), 1e-12)
-        matters = elastic / elastic.sum() * np.exp(SPREAD * _draw(seed, "groups").standard_normal(len(form.sizes)))
+        matters = (
+            elastic
+            / elastic.sum()
+            * np.exp(IMPORTANCE_LOG_STD * _draw(seed, "groups").standard_normal(len(form.sizes)))
+        )
         found = {tuple(sorted((i, j))) for left, right in zip(form.left, form.right, strict=True)
                  for i in np.flatnonzero(left) for j in np.flatnonzero(right) if i != j}  # fmt: skip
         pairs = np.array(sorted(found), dtype=np.int64).reshape(-1, 2)
@@ -69,13 +79,13 @@ class Surface:
         kept = np.asarray(widths, dtype=float) / self.form.sizes
         steps = np.log(kept[self.pairs[:, 0]] / kept[self.pairs[:, 1]])
         rough = 1 + NEIGHBORS * float(np.mean(steps**2)) if len(self.pairs) else 1.0
-        excess = LOST * float(self.matters @ kept**-POWER) * rough
+        excess = EXCESS_AT_FULL_WIDTH * float(self.matters @ kept**-POWER) * rough
         if noise is None:
-            return DENSE_QUALITY + excess * (1 + SHORT * (1 / trained - 1))
+            return DENSE_QUALITY + excess * (1 + SHORT_TRAINING_EXCESS * (1 / trained - 1))
         draw = _draw(noise, "training")
         end, slow = np.exp(NOISE * draw.standard_normal()), np.exp(CURVES * draw.standard_normal())
         wobble = np.exp(NOISE * _draw(noise, f"rung {trained:.6f}").standard_normal()) if trained < 1 else 1.0
-        return DENSE_QUALITY + float(excess * end * wobble * (1 + slow * SHORT * (1 / trained - 1)))
+        return DENSE_QUALITY + float(excess * end * wobble * (1 + slow * SHORT_TRAINING_EXCESS * (1 / trained - 1)))
 
     def best(self) -> Floats:
         """Return ratios [G] near the best plan's: the balance of loss and cost without neighbors, to first order."""

@@ -30,17 +30,17 @@ class _World:
     surface: Surface
 
 
-_last: dict[str, _World] = {}
+_LATEST_WORLD: dict[str, _World] = {}
 
 
 def _world(study: ResolvedStudy) -> _World:
-    if study.fingerprint not in _last:
+    if study.fingerprint not in _LATEST_WORLD:
         opened = open_study(study)
-        _last.clear()
-        _last[study.fingerprint] = _World(
+        _LATEST_WORLD.clear()
+        _LATEST_WORLD[study.fingerprint] = _World(
             opened, opened.proposals(), Surface.drawn(opened.groups.form, study.config.seed)
         )
-    return _last[study.fingerprint]
+    return _LATEST_WORLD[study.fingerprint]
 
 
 def simulated_teacher(config: StudyConfig, times: StepTimes) -> TeacherArtifact:

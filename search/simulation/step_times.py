@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from ...gan_models.training.recipe import Recipe
     from ..preparations.opened_study import OpenedStudy
 
-TIMED = 4  # maximum number of timed steps, after one untimed step
-ENOUGH_S = 1.0  # seconds of timed steps, after which further ones would not help
-SLOW_S = 1.5  # seconds: a slower step is timed with a smaller batch, and its time scaled
+MAX_TIMED_STEPS = 4  # maximum number of timed steps, after one untimed step
+MAX_TIMING_S = 1.0  # seconds of timed steps, after which further ones would not help
+SLOW_STEP_S = 1.5  # seconds: a slower step is timed with a smaller batch, and its time scaled
 SMALL_BATCH = 2  # batch norms need two images
 
 
@@ -123,9 +123,9 @@ class _StepTiming:
         batch_size = min(SMALL_BATCH, recipe.batch_size)
         first = self._timed(replace(recipe, batch_size=batch_size), cut_to, distils, trained, most=1)
         factor = recipe.batch_size / batch_size
-        if first * factor > SLOW_S:
+        if first * factor > SLOW_STEP_S:
             return first * factor
-        return self._timed(recipe, cut_to, distils, trained, most=TIMED)
+        return self._timed(recipe, cut_to, distils, trained, most=MAX_TIMED_STEPS)
 
     def _timed(self, recipe: Recipe, cut_to: ChannelPlan | None, distils: bool, trained: bool, most: int) -> float:
         import torch
@@ -146,7 +146,7 @@ class _StepTiming:
             source = batches(self.study.train_data, recipe.batch_size, self.config.seed)
             try:
                 trainer = Trainer(
-                    task, networks, recipe, steps=TIMED + 1, seed=self.config.seed, device=self.device,
+                    task, networks, recipe, steps=MAX_TIMED_STEPS + 1, seed=self.config.seed, device=self.device,
                     teacher=self.teacher if distils else None, example=next(source),
                     teacher_judges=dict(new_discriminators(self.config, task, self.study.output).items()),
                     feature_maps=self.study.output_maps if terms_that_need(MAPS, recipe.distillation) else None,
@@ -156,7 +156,7 @@ class _StepTiming:
                 source.close()
 
 
-def seconds_each(work: Callable[[int], object], device: torch.device, most: int, enough: float = ENOUGH_S) -> float:
+def seconds_each(work: Callable[[int], object], device: torch.device, most: int, enough: float = MAX_TIMING_S) -> float:
     """Return the median seconds of some work, after one untimed call.
 
     Args:

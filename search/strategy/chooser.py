@@ -25,12 +25,14 @@ from . import pareto
 from .cost_targets import widest_gap
 from .history import History
 from .method_shares import LADDER, choose_method, fixed_shares, sampled
-from .score_agreement import NEAR
+from .score_agreement import NEAR_COST_FACTOR
 from .score_prior import expected_slopes
 
 START = "start"  # origin of a method's own initial points
-CHANGED = 2  # settings that a trial changes while its method has few trials: most random ones are worse than defaults
-FREE_AFTER = 16  # number of trials of a method from which its sampler chooses all settings
+N_CHANGED_SETTINGS = (
+    2  # settings that a trial changes while its method has few trials: most random ones are worse than defaults
+)
+MIN_TRIALS_FOR_ALL_SETTINGS = 16  # number of trials of a method from which its sampler chooses all settings
 STARTS = 2  # number of trials' plans, and of scored plans, that a search for a plan starts from
 REDRAWS = 10  # number of new draws for a proposal that repeats an earlier trial
 Mode = Literal["pareto", "target"]
@@ -200,7 +202,7 @@ class Chooser:
             return new
 
         def near(cost: float | None) -> bool:
-            return cost is not None and abs(np.log(cost / proposal.target)) <= np.log(NEAR)
+            return cost is not None and abs(np.log(cost / proposal.target)) <= np.log(NEAR_COST_FACTOR)
 
         trained = sorted((r for r in records if r.scored and near(r.cost)), key=lambda r: (r.quality, r.number))
         guided = [(p.errors.guide, p.name, p.widths) for p in self.scored if p.errors is not None and near(p.cost)]
@@ -272,9 +274,9 @@ class Chooser:
         """Return the settings that stay at their defaults: all but two, while a method has few trials."""
         start = next(iter(self.proposals.starts(method)), {})
         names = [name for name in params if name in start and name not in (TARGET, BITS)]
-        if index >= FREE_AFTER or len(names) <= CHANGED:
+        if index >= MIN_TRIALS_FOR_ALL_SETTINGS or len(names) <= N_CHANGED_SETTINGS:
             return {}
-        changed = set(np.random.default_rng(seed).choice(names, CHANGED, replace=False).tolist())
+        changed = set(np.random.default_rng(seed).choice(names, N_CHANGED_SETTINGS, replace=False).tolist())
         return {name: start[name] for name in names if name not in changed}
 
     def _space(self, method: str) -> Mapping[str, BaseDistribution]:

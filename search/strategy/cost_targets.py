@@ -12,8 +12,8 @@ from . import pareto
 Floats = NDArray[np.float64]
 
 CANDIDATES = 97  # number of candidate costs, evenly spread over the logarithm of the range
-LEAST = 1e-3  # share of the worst quality: lower qualities count as equal
-BEYOND = 1.1  # factor of the reference point over the worst quality and the budget
+MIN_QUALITY_SHARE = 1e-3  # share of the worst quality: lower qualities count as equal
+REFERENCE_POINT_FACTOR = 1.1  # factor of the reference point over the worst quality and the budget
 
 
 def widest_gap(
@@ -36,8 +36,10 @@ def widest_gap(
         The target, from `low` to `high`.
     """
     worst = float(np.abs(points_N2[:, 0]).max()) or 1.0
-    corner = (BEYOND * worst, BEYOND * high)
-    front_N2 = _front(np.maximum(points_N2, [LEAST * worst, 0.0]))  # a distance near 0 may be measured as negative
+    corner = (REFERENCE_POINT_FACTOR * worst, REFERENCE_POINT_FACTOR * high)
+    front_N2 = _front(
+        np.maximum(points_N2, [MIN_QUALITY_SHARE * worst, 0.0])
+    )  # a distance near 0 may be measured as negative
     off_sorted = np.sort(np.asarray(off_front, dtype=float))
     for target in sorted(running):
         front_N2 = _front(np.vstack([front_N2, [_expected(front_N2, target), target]]))

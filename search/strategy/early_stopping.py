@@ -20,12 +20,12 @@ from ...gan_models.files.errors import UserError
 from ..records.ledger import TrialRecord
 from . import pareto
 
-LEAST_TRIALS = 8  # number of trials of a study below which the few trials are the front
+MIN_TRIALS = 8  # number of trials of a study below which the few trials are the front
 
 
 def default_reduction(trials: int) -> int:
     """Return the default `reduction`: 3, or 0 (off) for a study of few trials."""
-    return 3 if trials >= LEAST_TRIALS else 0
+    return 3 if trials >= MIN_TRIALS else 0
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from .early_stopping import extrapolated
 
 # Maximum number of trials for a model, so that a proposal costs the same at 300 trials and at 10,000. Half are the best
 # ones by non-dominated rank, the others the latest.
-SHOWN = 300
+MAX_SAMPLER_TRIALS = 300
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class History:
         limit: Maximum number of ended trials.
     """
 
-    def __init__(self, translate: Translate, takes_plans: Callable[[str], bool], limit: int = SHOWN):
+    def __init__(self, translate: Translate, takes_plans: Callable[[str], bool], limit: int = MAX_SAMPLER_TRIALS):
         self._translate, self._takes_plans, self._limit = translate, takes_plans, limit
         self._points: dict[str, dict[int, Point]] = {}
 

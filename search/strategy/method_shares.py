@@ -9,7 +9,7 @@ from ...gan_models.files.errors import UserError
 from ..records.ledger import TrialRecord
 from . import pareto
 
-EQUAL_ROUNDS = 3  # number of trials of a method before gains are compared
+N_EQUAL_ROUNDS = 3  # number of trials of a method before gains are compared
 FLOOR = 0.1
 LADDER = "ladder:"
 
@@ -124,7 +124,7 @@ def choose_method(
     floor = min(FLOOR, 1 / len(methods))
     tried = {method: sum(record.new.method == method for record in records) for method in methods}
     newest = min(methods, key=lambda method: tried[method])
-    if tried[newest] < EQUAL_ROUNDS:
+    if tried[newest] < N_EQUAL_ROUNDS:
         return newest
     if tried[newest] < floor * len(records):
         return newest

@@ -23,7 +23,7 @@ from ...spaces.widths import WidthSpace, ladder
 # The front is sampled from the budget down to this share of it (or the smallest plan). Below an eighth, even the
 # ladder's plans are far worse, and trials there find nothing (measured in simulation).
 LOWEST_SHARE = 1 / 8
-_BINDS = 0.98  # share of the budget: plans this close to it count as at the budget
+_BINDING_SHARE = 0.98  # share of the budget: plans this close to it count as at the budget
 N_SOLVED = 4  # number of trials at the solver's plans of a method that searches ratios, before its sampler decides
 N_STARTS = 8  # number of trials of a learned method at its default settings, before these are searched
 
@@ -66,7 +66,7 @@ class SpaceProposals:
     def highest(self) -> float:
         """The highest sampled target: the budget, or the maximum cost of a plan that also meets the other budgets."""
         dearest = max(space.dearest(self.budget) for space in self._spaces)
-        return self.budget if dearest > _BINDS * self.budget else dearest
+        return self.budget if dearest > _BINDING_SHARE * self.budget else dearest
 
     @property
     def _spaces(self) -> list[WidthSpace]:

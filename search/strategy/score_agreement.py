@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from ..records.ledger import TrialRecord
 
-LEAST = 3  # minimum number of trials for a comparison
-LIKE = 1.5  # costs within this factor are similar; over other pairs, scores and qualities correlate through cost
-TRUSTED_FROM = 6  # minimum number of trials near a cost before scores there have weight
-NEAR = 2.0  # factor between a cost and those of the trials that determine the weight of scores there
+MIN_TRIALS = 3  # minimum number of trials for a comparison
+SIMILAR_COST_FACTOR = (
+    1.5  # costs within this factor are similar; over other pairs, scores and qualities correlate through cost
+)
+MIN_NEAR_TRIALS = 6  # minimum number of trials near a cost before scores there have weight
+NEAR_COST_FACTOR = 2.0  # factor between a cost and those of the trials that determine the weight of scores there
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,11 @@ def _ended(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 def score_agreement(records: Sequence[TrialRecord]) -> ScoreAgreement | None:
     """Return the agreement of scores with the trials' qualities; None below three trials, or if all are equal."""
     found_N3 = compared(records)
-    if len(found_N3) < LEAST:
+    if len(found_N3) < MIN_TRIALS:
         return None
     costs_N = found_N3[:, 2]
     first, second = np.triu_indices(len(found_N3), 1)
-    same_cost = np.abs(np.log(costs_N[first] / costs_N[second])) <= np.log(LIKE)
+    same_cost = np.abs(np.log(costs_N[first] / costs_N[second])) <= np.log(SIMILAR_COST_FACTOR)
     every, alike = kendall(found_N3), kendall(found_N3, same_cost)
     if every is None:
         return None
@@ -106,7 +108,7 @@ def kendall(found_N3: NDArray[np.float64], pairs: NDArray[np.bool_] | None = Non
 
 def near(found_N3: NDArray[np.float64], cost: float) -> NDArray[np.float64]:
     """Return the rows with costs near the given one."""
-    return found_N3[np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR)] if len(found_N3) else found_N3
+    return found_N3[np.abs(np.log(found_N3[:, 2] / cost)) <= np.log(NEAR_COST_FACTOR)] if len(found_N3) else found_N3
 
 
 def trust(found_N3: NDArray[np.float64], cost: float) -> float:
@@ -117,4 +119,4 @@ def trust(found_N3: NDArray[np.float64], cost: float) -> float:
         cost: Target cost of the trial that is chosen.
     """
     there_N3 = near(found_N3, cost)
-    return 0.0 if len(there_N3) < TRUSTED_FROM else max(0.0, kendall(there_N3) or 0.0)
+    return 0.0 if len(there_N3) < MIN_NEAR_TRIALS else max(0.0, kendall(there_N3) or 0.0)

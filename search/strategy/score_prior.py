@@ -19,7 +19,7 @@ from ..samplers.width_model import slopes
 from .score_agreement import by_features, compared, near, trust
 
 Floats = NDArray[np.float64]
-LEAST_PLANS = 8  # minimum number of scored plans before their slopes are used
+MIN_PLANS = 8  # minimum number of scored plans before their slopes are used
 Point = Callable[[Mapping[str, int], float], Mapping[str, Any] | None]
 
 
@@ -44,12 +44,12 @@ def expected_slopes(
     features = by_features(records)
     plans = [(plan.widths, plan.cost, _error(plan.errors, features)) for plan in scored if plan.parent is None]
     plans = [plan for plan in plans if plan[2]]
-    if weight <= 0 or len(plans) < LEAST_PLANS:
+    if weight <= 0 or len(plans) < MIN_PLANS:
         return None
     plans += [(r.widths, r.cost or 0.0, _error(r.zero_shot, features)) for r in records if r.state == "COMPLETE"]
     points = [(point(widths, cost), cost, error) for widths, cost, error in plans if widths and cost > 0 and error]
     known = [(at, cost, error) for at, cost, error in points if at is not None]
-    if len(known) < LEAST_PLANS:
+    if len(known) < MIN_PLANS:
         return None
     ratios_NG = np.log([[at[name] for name in ratios] for at, _, _ in known])
     costs_N = np.array([cost for _, cost, _ in known])

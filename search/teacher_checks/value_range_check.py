@@ -10,16 +10,16 @@ from torch import Tensor
 
 from ...evaluators.features.encoders import Encoder, feature_batches
 from ...gan_models.networks.specs import RANGES, range_text
-from ...gan_models.networks.value_ranges import USUAL, Bounds, ValueRanges, own_values, translate
+from ...gan_models.networks.value_ranges import USUAL_RANGE, Bounds, ValueRanges, own_values, translate
 from ..config import StudyConfig
 
 IMAGES = 8  # a few are enough: a wrong range is off by a factor
-MUCH_BETTER = 0.5  # times the difference under the stated range
-LEAST_GAIN = 0.02  # of [-1, 1]; below, both ranges are near perfect
+MAX_BETTER_RATIO = 0.5  # times the difference under the stated range
+MIN_GAIN = 0.02  # of [-1, 1]; below, both ranges are near perfect
 MARGIN = 0.05  # of a range, by which outputs may leave it
-MOST_OUTSIDE = 0.05  # share of values that may leave it by more
+MAX_OUTSIDE_SHARE = 0.05  # share of values that may leave it by more
 # Ranges of published generators, likeliest first.
-KNOWN = tuple(map(ValueRanges.read, ("-1,1", "0,1", "0,255", "0,1:-1,1", "-1,1:0,1")))
+KNOWN_RANGES = tuple(map(ValueRanges.read, ("-1,1", "0,1", "0,255", "0,1:-1,1", "-1,1:0,1")))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class _Tried:
     @property
     def fits(self) -> bool:
         """True if the outputs are in the range, except for a few values."""
-        return _outside(self.images, self.ranges.given) <= MOST_OUTSIDE
+        return _outside(self.images, self.ranges.given) <= MAX_OUTSIDE_SHARE
 
 
 def value_range_note(
@@ -90,8 +90,8 @@ def value_range_note(
             for x, one in zip(own_values(example.inputs, own), config.own_inputs.inputs, strict=True)
         )
         with torch.no_grad():
-            images = translate(generate(*fed).float(), USUAL, config.value_ranges.given)
-        shown = translate(images, ranges.given, USUAL).clamp(-1, 1)
+            images = translate(generate(*fed).float(), USUAL_RANGE, config.value_ranges.given)
+        shown = translate(images, ranges.given, USUAL_RANGE).clamp(-1, 1)
         return _Tried(ranges, images, _difference(shown, example, encoder, device, rgb))
 
     stated = tried(config.value_ranges)
@@ -100,13 +100,13 @@ def value_range_note(
     says = f"the value range {_shown(stated.ranges)}"
     if config.teacher:
         pictured = bool(config.inputs.of_kind("image", "audio"))
-        others = [r for r in KNOWN if r != stated.ranges and (pictured or r.taken == r.given)]
+        others = [r for r in KNOWN_RANGES if r != stated.ranges and (pictured or r.taken == r.given)]
         fitting = [found for found in map(tried, others) if found.fits]
         least = min((found.difference for found in fitting), default=0.0)
         # Of ranges that are about as good the likeliest one: eight images do not tell them apart.
-        best = next((found for found in fitting if found.difference <= least / MUCH_BETTER), stated)
-        gain = LEAST_GAIN if example.reference is not None else 0.0
-        if best.difference < MUCH_BETTER * stated.difference and stated.difference - best.difference > gain:
+        best = next((found for found in fitting if found.difference <= least / MAX_BETTER_RATIO), stated)
+        gain = MIN_GAIN if example.reference is not None else 0.0
+        if best.difference < MAX_BETTER_RATIO * stated.difference and stated.difference - best.difference > gain:
             what = "differ from their targets" if example.reference is not None else "are from real ones in features"
             return (
                 f"the teacher contradicts {says}: its images {what} by {stated.difference:.3g}, and by "
@@ -115,10 +115,12 @@ def value_range_note(
     low, high = float(stated.images.min()), float(stated.images.max())
     seen = f"the teacher gives values from {low:.3g} to {high:.3g}"
     if not stated.fits:
-        wider = next((r for r in KNOWN[:3] if _outside(stated.images, r.given) <= MOST_OUTSIDE), None)
+        wider = next((r for r in KNOWN_RANGES[:3] if _outside(stated.images, r.given) <= MAX_OUTSIDE_SHARE), None)
         cure = f"--value-range {_shown(wider)}" if wider else "--value-range LEAST,LARGEST"
         return f"{seen}, outside {says}: is {cure} the range of its code?"
-    narrower = next((r for r in KNOWN[:2] if _within(stated.images, r.given, stated.ranges.given, example.reals)), None)
+    narrower = next(
+        (r for r in KNOWN_RANGES[:2] if _within(stated.images, r.given, stated.ranges.given, example.reals)), None
+    )
     if narrower is not None:
         return f"{seen}, and {says} is wider: is --value-range {_shown(narrower)} the range of its code?"
     return ""
@@ -146,7 +148,7 @@ def _within(images: Tensor, bounds: Bounds, stated: Bounds, reals: Tensor) -> bo
     """Return whether outputs use a narrower range than the stated one, and real images do not."""
     inside = stated[0] <= bounds[0] and bounds[1] <= stated[1] and bounds != stated
     edge = (bounds[1] - bounds[0]) / 255
-    theirs = translate(reals, USUAL, stated)
+    theirs = translate(reals, USUAL_RANGE, stated)
 
     def used(x: Tensor) -> bool:
         return bool(x.min() >= bounds[0] - edge and x.max() <= bounds[1] + edge)
@@ -156,4 +158,4 @@ def _within(images: Tensor, bounds: Bounds, stated: Bounds, reals: Tensor) -> bo
 
 
 def _shown(ranges: ValueRanges) -> str:
-    return ranges.text or range_text(USUAL)
+    return ranges.text or range_text(USUAL_RANGE)

@@ -17,7 +17,7 @@ from ...gan_models.quantization.settings import FULL_BITS
 from ...gan_models.training.loop import TrainRecord
 from ...gan_models.training.recipe import Recipe
 from ..artifacts.study_folder import read_curve
-from ..pictures.kept_pictures import LAST_SHARE, keep_pictures
+from ..pictures.kept_pictures import LAST_STRIP_SHARE, keep_pictures
 from ..preparations.opened_study import OpenedStudy
 from ..records.learning_curve import LearningCurve, Point, thinned
 from ..records.messages import Health, TrialOutcome, TrialReport, TrialRequest
@@ -131,7 +131,7 @@ class TrialWork:
             last: True if training has ended.
         """
         others = len(self.study.config.rungs) + 1  # after the cut, and at rungs
-        share = LAST_SHARE if last else (1 - LAST_SHARE) / others
+        share = LAST_STRIP_SHARE if last else (1 - LAST_STRIP_SHARE) / others
         keep_pictures(self.study, self.generators, self.workspace, step, share)
 
     def networks(self) -> dict[str, nn.Module]:

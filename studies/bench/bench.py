@@ -23,7 +23,7 @@ from .cells import Place, records_of, state_of
 from .contender import Contender
 from .design import Design, task_of
 from .events import BenchListener, quiet
-from .plan import LEFT, Plan, planned
+from .plan import UNFINISHED_STATES, Plan, planned
 from .results.comparisons import Comparison, compared
 from .results.rows import BenchRow
 from .teachers import known_teacher
@@ -132,7 +132,7 @@ class Bench:
         for name in [name for name, state in states.items() if state == "failed" and retry_failed]:
             delete_study(self.storage, name, self.place.root)
             states[name] = "missing"
-        left = [cell for cell in cells if states[cell.study] in LEFT]
+        left = [cell for cell in cells if states[cell.study] in UNFINISHED_STATES]
         if left:
             run_cells(left, self.place, self.jobs, on_event)
 
@@ -154,6 +154,6 @@ class Bench:
         missing = [
             f"{cell.label}: {state}"
             for cell in self.design.cells()
-            if (state := state_of(cell, there.get(cell.study))) in LEFT
+            if (state := state_of(cell, there.get(cell.study))) in UNFINISHED_STATES
         ]
         return compared(self.rows(), self.design.reference, missing)

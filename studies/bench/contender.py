@@ -11,7 +11,7 @@ from ...gan_models.files.errors import UserError
 # A cell of one trial: at its target, with the method's default settings, and never stopped.
 ONE_TRIAL: Mapping[str, Any] = {"trials": 1, "mode": "target", "rungs": (), "reduction": 0}
 # Options that the benchmark itself sets for each cell.
-OF_CELL = ("name", "budgets", "seed", "trial_seed", "teacher", "teacher_discriminator")
+CELL_FIELDS = ("name", "budgets", "seed", "trial_seed", "teacher", "teacher_discriminator")
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Contender:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in OF_CELL:
+        for name in CELL_FIELDS:
             if name in self.options:
                 raise UserError(
                     f"a contender decides no {name}: got {self.options[name]!r}; expected an option that a benchmark "

@@ -28,9 +28,9 @@ from ...search.setup.defaults import steps_of
 from ...search.study_name import check_study_name
 from .contender import Contender
 
-AND = "+"  # separator of the budgets of one level: 25%+2MB
+BUDGET_SEPARATOR = "+"  # separator of the budgets of one level: 25%+2MB
 # Options of a search that a cell does not take from its task: the contender sets them, or the cell is one trial.
-OF_SEARCH = {field.name for field in fields(SearchOptions)} - {"seed", "trial_seed", "methods", "method_settings"}
+SEARCH_FIELDS = {field.name for field in fields(SearchOptions)} - {"seed", "trial_seed", "methods", "method_settings"}
 LONGEST_PART = 16  # maximum characters of a task or a contender in a study's name
 
 
@@ -127,7 +127,7 @@ class Cell:
     @cached_property
     def options(self) -> dict[str, Any]:
         """Fields of `StudyConfig`, without name and teacher."""
-        own = {name: value for name, value in self.task.options.items() if name not in OF_SEARCH}
+        own = {name: value for name, value in self.task.options.items() if name not in SEARCH_FIELDS}
         own = {name: value for name, value in own.items() if name not in ("teacher_steps", "teacher_recipe", "methods")}
         fixed = own.pop("method_settings", {})
         values = merge(to_json(own), to_json(self.taking.all_options))
@@ -141,7 +141,7 @@ class Cell:
         }  # fmt: skip
         return {
             **values,
-            "budgets": tuple(self.budget.split(AND)),
+            "budgets": tuple(self.budget.split(BUDGET_SEPARATOR)),
             "seed": self.teacher.seed,
             "trial_seed": self.seed,
         }
@@ -227,7 +227,7 @@ class Design:
         return [
             f"{task.name}: {', '.join(idle)} of a search acts on no cell of one trial: contenders decide it"
             for task in self.tasks
-            if (idle := sorted(OF_SEARCH & set(task.options)))
+            if (idle := sorted(SEARCH_FIELDS & set(task.options)))
         ]
 
     def teachers_of(self, task: BenchTask) -> list[BenchTeacher]:
@@ -292,7 +292,7 @@ def task_of(name: str, options: Mapping[str, Any], teachers: Sequence[str] = ())
 
 
 def _readable(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if name not in OF_SEARCH}
+    return {name: value for name, value in options.items() if name not in SEARCH_FIELDS}
 
 
 def _content(weights: str) -> list[str]:

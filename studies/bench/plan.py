@@ -15,7 +15,7 @@ from .cells import Place, State, state_of
 from .design import BenchTeacher, Cell, Design
 from .teachers import known_teacher
 
-LEFT: tuple[State, ...] = ("missing", "begun")
+UNFINISHED_STATES: tuple[State, ...] = ("missing", "begun")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def planned(design: Design, place: Place, records: Mapping[str, StudyRecord], jo
     """
     cells = design.cells()
     states: dict[str, State] = {cell.study: state_of(cell, records.get(cell.study)) for cell in cells}
-    left = [cell for cell in cells if states[cell.study] in LEFT]
+    left = [cell for cell in cells if states[cell.study] in UNFINISHED_STATES]
     waiting = {
         teacher.key: teacher
         for teacher in (cell.teacher for cell in left)

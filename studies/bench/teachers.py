@@ -27,8 +27,8 @@ from ...search.preparations.teacher import FOLDER, TEACHER
 from ...search.setup.open_choices import decided, with_selection
 from .design import BenchTeacher, higher_is_better
 
-KEPT = "_teachers"  # no study's name has this prefix
-WORST = "mean-image"
+TEACHERS_FOLDER = "_teachers"  # no study's name has this prefix
+MEAN_IMAGE = "mean-image"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def folder_of(root: Path, teacher: BenchTeacher) -> Path:
         root: The folder of artifacts.
         teacher: The teacher.
     """
-    return root / KEPT / teacher.key
+    return root / TEACHERS_FOLDER / teacher.key
 
 
 def known_teacher(root: Path, teacher: BenchTeacher) -> MadeTeacher | None:
@@ -110,7 +110,7 @@ def _measuring(teacher: BenchTeacher) -> dict[str, Any]:
 
 
 def _worst_file(folder: Path, teacher: BenchTeacher) -> Path:
-    return folder / f"{WORST}-{json_sha256(to_json(_measuring(teacher)))[:8]}.json"
+    return folder / f"{MEAN_IMAGE}-{json_sha256(to_json(_measuring(teacher)))[:8]}.json"
 
 
 def _weights(folder: Path, files: Iterable[str]) -> dict[str, str]:

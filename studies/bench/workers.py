@@ -21,7 +21,7 @@ from .events import BenchListener, CellEnded, End, TeacherFailed, TeacherMade
 from .results.rows import scored
 from .teachers import MadeTeacher, known_teacher, made_teacher
 
-MOST_RESTARTS = 5  # maximum restarts of processes, because a cell may kill its process each time
+MAX_RESTARTS = 5  # maximum restarts of processes, because a cell may kill its process each time
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,14 @@ def run_cells(cells: Sequence[Cell], place: Place, jobs: int, on_event: BenchLis
         WorkFailed: The processes die again and again.
     """
     queue = CellQueue(cells, place, on_event)
-    for _ in range(MOST_RESTARTS + 1):
+    for _ in range(MAX_RESTARTS + 1):
         try:
             _drive(queue, jobs, place.threads)
             return
         except BrokenProcessPool:
             queue.put_back()
     raise WorkFailed(
-        f"the processes of the benchmark died {MOST_RESTARTS + 1} times: got no end of {queue.cells[0].label}; "
+        f"the processes of the benchmark died {MAX_RESTARTS + 1} times: got no end of {queue.cells[0].label}; "
         "expected one. Try --jobs 1, or look for a lack of memory; cells that have ended stay"
     )
 

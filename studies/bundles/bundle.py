@@ -50,7 +50,7 @@ WEIGHTS, CARD, CARD_TEXT, MANIFEST = "generator.safetensors", "card.json", "card
 # Inputs by name and the output, of one example: files are checked with these if the network's code may not run.
 STORED, STORED_OUTPUT = "example.safetensors", "the output"
 # The kept channels, in a folder of files without the network's builder.
-WITHOUT_BUILDER = "plan.json"
+PLAN_FILE = "plan.json"
 REQUIRED = (WEIGHTS, ARCHITECTURE, CARD, CARD_TEXT)
 # Of outputs in [-1, 1]: rounding of float32 through some tens of layers stays ten times below.
 TOLERANCE = 1e-4
@@ -262,7 +262,7 @@ def check_files(path: str | Path) -> Path:
     """
     folder = Path(path).expanduser()
     files = read_manifest(folder).files
-    if WITHOUT_BUILDER in files:
+    if PLAN_FILE in files:
         raise BundleError(
             f"{folder} has no builder, so its network cannot be built again: got files of ganprune.export; expected a "
             "bundle of ganprune export. Try its generator.pt2 or generator.onnx, which need none of the network's code"

@@ -13,7 +13,7 @@ from ...gan_models.export.onnx_int8 import arithmetic_lines
 from .card import Card, FormatReport, Parity, SpeedBeside
 
 FLOAT, INT8 = "onnx", "onnx-int8"
-_LACKING = "no ONNX file: "
+_MISSING_ONNX_PREFIX = "no ONNX file: "
 
 
 def first_card(data: Mapping[str, Any], files: Mapping[str, str]) -> Card:
@@ -41,14 +41,17 @@ def first_card(data: Mapping[str, Any], files: Mapping[str, str]) -> Card:
         versions=dict(data["versions"]),
         parity=parity,
         formats=formats,
-        notes=tuple(note for note in notes if not note.startswith(_LACKING)),
+        notes=tuple(note for note in notes if not note.startswith(_MISSING_ONNX_PREFIX)),
     )
 
 
 def _float(difference: float | None, parity: Parity, notes: tuple[str, ...], files: Mapping[str, str]) -> FormatReport:
     row = EXPORTERS[FLOAT]
     if difference is None:
-        said = next((note.removeprefix(_LACKING) for note in notes if note.startswith(_LACKING)), "none was written")
+        said = next(
+            (note.removeprefix(_MISSING_ONNX_PREFIX) for note in notes if note.startswith(_MISSING_ONNX_PREFIX)),
+            "none was written",
+        )
         return FormatReport(row.title, absent=said)
     allowed = parity.tolerance * parity.scale
     return _named(FLOAT, files, difference=float(difference), allowed=allowed)

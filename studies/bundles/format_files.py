@@ -37,7 +37,7 @@ from .latency.table import LatencyTable
 
 N_EXAMINED = 4
 RUNS, WARM_UP = 30, 3
-SLACK = 1e-3  # of a step: bytes as numbers in float32
+BYTE_STEP_TOLERANCE = 1e-3  # of a step: bytes as numbers in float32
 
 Generate = Callable[..., Tensor]
 
@@ -296,7 +296,7 @@ def _both(
 def _allowed(exporter: Exporter, form: PixelForm | None, scale: float) -> float | None:
     """Return the largest difference allowed at a scale of the outputs: one step of a file of bytes."""
     if form is not None:
-        return form.step * (1 + SLACK)
+        return form.step * (1 + BYTE_STEP_TOLERANCE)
     return None if exporter.tolerance is None else exporter.tolerance * scale
 
 

@@ -15,7 +15,7 @@ from ..inference.entries import EntryRun, takes_entries
 from ..inference.output_pictures import write_output
 from ..inference.placements import Fit
 from ..inference.translation import (
-    DRAWN,
+    DRAWN_KINDS,
     Half,
     OpenedGenerator,
     Translated,
@@ -117,7 +117,7 @@ def run_bundle(
     check_label(inputs, label)
     entries = takes_entries(inputs)
     if entries and input_dir is None:
-        names = ", ".join(f"{one.name}/" for one in inputs.inputs if one.is_map or one.kind not in DRAWN)
+        names = ", ".join(f"{one.name}/" for one in inputs.inputs if one.is_map or one.kind not in DRAWN_KINDS)
         raise UserError(f"this generator takes {inputs}: give the folder of {names} with --input")
     if entries and (half or fit or tile):
         raise UserError(f"this generator takes {inputs}, whole: leave out --half, --fit and --tile")

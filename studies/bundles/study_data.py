@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.files.errors import UserError
-from ...gan_models.networks.value_ranges import USUAL, own_values, translate
+from ...gan_models.networks.value_ranges import USUAL_RANGE, own_values, translate
 from ...search.artifacts.study_folder import StudyFolder
 from ...search.preparations.opened_study import OpenedStudy
 from ...search.preparations.quality import StudyQuality
@@ -80,7 +80,7 @@ class StudyData:
             inputs, given = study.config.own_inputs, study.config.value_ranges.given
 
             def images(*values: Tensor) -> Tensor:
-                return translate(generate(*own_values(values, inputs)), given, USUAL).to(study.device)
+                return translate(generate(*own_values(values, inputs)), given, USUAL_RANGE).to(study.device)
 
             return study.test_quality.measure_calls(images, name, full=True)
 

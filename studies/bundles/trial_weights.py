@@ -31,7 +31,7 @@ from ...search.setup.resolve import resolve
 from ...search.setup.weight_files import named_files
 from ...search.trial.quantized import read_quantizations
 from ..database.reader import StudyRecord
-from ..results.outcome import PREPARED, TEACHER, Outcome
+from ..results.outcome import PREPARED_KEY, TEACHER, Outcome
 
 
 class ArtifactError(WorkFailed):
@@ -198,7 +198,7 @@ def prepared_of(study: StudyRecord, folder: StudyFolder) -> Prepared:
     if not teacher.sha256:
         raise ArtifactError(f"study {study.name} has no teacher yet; `ganprune resume {study.name}` makes it")
     own = folder.teacher if (folder.teacher / TEACHER_FILE).is_file() else Path(teacher.path)
-    recorded = study.attributes.get(PREPARED)
+    recorded = study.attributes.get(PREPARED_KEY)
     artifacts = from_json(dict[str, PreparedArtifact], recorded) if recorded else artifacts_of_teacher(own, teacher)
     return Prepared(str(own.parent), artifacts)
 

@@ -36,7 +36,7 @@ OPTIONS: Mapping[str, Any] = {
     "task_settings": {"discriminator": {"ndf": 16}},
 }
 # The same procedure in seconds, for tests: pictures are useless at this size.
-SMALL: Mapping[str, Any] = {
+SMALL_OPTIONS: Mapping[str, Any] = {
     **OPTIONS,
     "model_args": {"ngf": 8, "n_blocks": 1},
     "image_size": 32,
@@ -67,7 +67,7 @@ def run_demo(out: Path, trials: int, seed: int, console: Console, small: bool) -
             raise UserError(f"{out} contains something else: expected an earlier demo. Try another folder for --out")
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
-    options = {**(SMALL if small else OPTIONS), "trials": trials, "seed": seed, "metric": "shapes"}
+    options = {**(SMALL_OPTIONS if small else OPTIONS), "trials": trials, "seed": seed, "metric": "shapes"}
     search = Search(
         model="resnet",
         data="builtin:shapes",

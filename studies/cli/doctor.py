@@ -39,7 +39,7 @@ TABLES: tuple[OpenTable[Any], ...] = (
 PACKAGES = (
     "torch", "torchvision", "optuna", "ray", "numpy", "pandas", "sqlalchemy", "pytorch-fid", "thop", "safetensors",
 )  # fmt: skip
-LEAST_FREE_GB = 2
+MIN_FREE_GB = 2
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def _database(storage: str) -> tuple[bool, str, str]:
 
 def _disk() -> tuple[bool, str, str]:
     free = shutil.disk_usage(Path.cwd()).free / 1e9
-    return free > LEAST_FREE_GB, f"{free:.0f} GB free here", "" if free > LEAST_FREE_GB else "free some space"
+    return free > MIN_FREE_GB, f"{free:.0f} GB free here", "" if free > MIN_FREE_GB else "free some space"
 
 
 def as_json(findings: list[Finding]) -> list[dict[str, Any]]:

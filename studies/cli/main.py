@@ -24,7 +24,7 @@ from . import options as opt
 from .console import wide_console
 from .help.command_table import COMMANDS, GROUPS, BuiltCommands
 from .help.file_errors import file_error
-from .help.interruption import AGAIN, CODE
+from .help.interruption import CODE, RUN_AGAIN
 from .help.parse_errors import UsageError, unknown_command, user_error
 
 
@@ -355,7 +355,7 @@ def _guarded(call: Callable[[], Any], debug: bool) -> int:
         with _told_once(), terminated_like_ctrl_c():
             code = call()
     except KeyboardInterrupt:  # before the command began
-        print(f"interrupted; {AGAIN}", file=sys.stderr)
+        print(f"interrupted; {RUN_AGAIN}", file=sys.stderr)
         return CODE
     except typer.Abort:  # a question without an answer
         print("interrupted; nothing was done", file=sys.stderr)

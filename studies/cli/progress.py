@@ -25,7 +25,7 @@ from ...search.records.events import (
 from ..database.reader import StudyRecord
 
 _PLAIN_EVERY = 10.0  # seconds between lines of the teacher's training where nobody watches
-_LAST = 3  # failed trials that are named where too many failed
+_N_LAST_FAILURES = 3  # failed trials that are named where too many failed
 
 
 class TooManyFailed(WorkFailed):
@@ -118,7 +118,7 @@ class Display:
             return
         failed = [trial for trial in record.trials if trial.state == "FAIL"]
         reasons: dict[str, list[str]] = {}
-        for trial in failed[-_LAST:]:
+        for trial in failed[-_N_LAST_FAILURES:]:
             reasons.setdefault(textwrap.shorten(trial.stopped or "", 200), []).append(str(trial.number))
         last = "; ".join(
             f"trial{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}: {why}" for why, numbers in reasons.items()

@@ -18,7 +18,7 @@ from ...gan_models.files.plain_values import from_json
 from ...gan_models.files.texts.near_names import did_you_mean
 from ...gan_models.files.user_code import check_file
 from ...gan_models.networks.catalog import NETWORKS
-from ...search.config import SHOWN, StudyConfig
+from ...search.config import SPLIT_LABELS, StudyConfig
 from ...search.configuration.flags import Flag, Values, flags_of, merge, read_flags, read_settings, read_toml
 from ...search.configuration.option import check_given
 from ...search.configuration.presets.with_preset import needed_data, with_preset
@@ -27,7 +27,7 @@ from ...search.configuration.sections import SECTIONS, TEACHER_FIELDS
 from ..run_options import ProfileOptions, RunOptions, StudyPlace
 from . import options as opt
 from .console import wide_console
-from .help.interruption import SAME, continued_by, resume_command
+from .help.interruption import SAME_COMMAND_RESUMES, continued_by, resume_command
 from .plans.forecasts import shown_forecast
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ def _forecast(wanted: Search, resolved: ResolvedStudy, options: ForecastOptions,
     from .progress import Display
 
     console = wide_console(stderr=as_json)
-    with continued_by(SAME), Display(console, "", resolved.dense[resolved.cost]).live() as show:
+    with continued_by(SAME_COMMAND_RESUMES), Display(console, "", resolved.dense[resolved.cost]).live() as show:
         shown_forecast(wanted, resolved, options, out, as_json, console, show.teacher)
 
 
@@ -371,7 +371,7 @@ def resume(
 
 def split_shown(config: StudyConfig) -> str:
     """Return the name of what trials are compared on, to stand before the quality's; empty for the test split."""
-    return SHOWN[config.scored_on] if config.scored_on != "test" else ""
+    return SPLIT_LABELS[config.scored_on] if config.scored_on != "test" else ""
 
 
 def shown_search(

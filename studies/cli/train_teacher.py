@@ -11,7 +11,7 @@ from rich.console import Console
 
 from ...gan_models.files.atomic_files import read_json, written_beside
 from ...gan_models.files.errors import UserError
-from ...search.config import SHOWN, StudyConfig
+from ...search.config import SPLIT_LABELS, StudyConfig
 from ...search.configuration.sections import SECTIONS
 from ...search.preparations.prepare import make_teacher
 from ...search.preparations.prepared_study import PreparedStudy
@@ -63,7 +63,7 @@ def train_to_file(options: Mapping[str, Any], out: Path, console: Console, own: 
             shutil.copyfile(work / FOLDER / name, beside)
         lines.append(str(target))
     shutil.rmtree(work)
-    shown = {f"{SHOWN[config.scored_on]} ": artifact.measurements, "test ": artifact.tested}
+    shown = {f"{SPLIT_LABELS[config.scored_on]} ": artifact.measurements, "test ": artifact.tested}
     if not artifact.tested:
         shown = {"": artifact.measurements}
     return lines + [f"{split}{m.name} {m.value:.4g}" for split, measured in shown.items() for m in measured[:2]]

@@ -23,7 +23,7 @@ from ...gan_models.data.dataset import ImageSet
 from ...gan_models.data.spec import DataSpec, PictureForm
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.pictures.image_size import read_image_size
-from ...gan_models.files.pictures.picture_reader import READING
+from ...gan_models.files.pictures.picture_reader import READING_CONVENTION
 from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import OutputSpec
 from ...gan_models.networks.value_ranges import usual, with_usual_ranges
@@ -41,7 +41,7 @@ from ..bundles.trial_weights import open_recorded, trial_generator
 from ..results.outcome import outcome_of
 
 TRIAL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*):(\d+|teacher)")
-ACCEPTED = (
+ACCEPTED_SOURCES = (
     "give a folder of images, an .npz of statistics, a bundle of `ganprune export`, a trial as STUDY:NUMBER, or "
     f"weights that say their network, {PREFIX}FILE"
 )
@@ -126,18 +126,18 @@ def kind_of(source: str) -> str:
     if not path.exists():
         if TRIAL.fullmatch(source):
             return "trial"
-        raise UserError(f"{source} does not exist; {ACCEPTED}")
+        raise UserError(f"{source} does not exist; {ACCEPTED_SOURCES}")
     if path.is_dir():
         return "bundle" if (path / MANIFEST).is_file() else "images"
     if path.suffix == ".npz":
         return "statistics"
-    raise UserError(f"{source} is a file; {ACCEPTED}")
+    raise UserError(f"{source} is a file; {ACCEPTED_SOURCES}")
 
 
 def files_features(source: str, encoder: Encoder, device: torch.device, workers: int = 0) -> FeatureSample:
     """Return the features of a folder's images, each at its own size as in pytorch-fid, from the cache if known."""
     files = readable_files(Path(source).expanduser())
-    reading = f"each image at its own size, RGB, {READING}"
+    reading = f"each image at its own size, RGB, {READING_CONVENTION}"
     return cached_sample(lambda: folder_batches(files, workers=workers), encoder, content_of(files), reading, device)
 
 

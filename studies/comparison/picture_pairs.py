@@ -24,7 +24,7 @@ from .image_sources import Generate, Inputs
 
 LEVELS = 255  # levels of a channel
 SIDE = 2.1  # inches per picture
-SMALL = 200  # pixels below which a picture is drawn without interpolation
+SMALL_SIDE = 200  # pixels below which a picture is drawn without interpolation
 
 
 @dataclass(frozen=True)
@@ -133,4 +133,4 @@ def _pixels(image: Tensor) -> np.ndarray:
 
 
 def _interpolation(image: Tensor) -> str:
-    return "nearest" if max(image.shape[-2:]) < SMALL else "antialiased"
+    return "nearest" if max(image.shape[-2:]) < SMALL_SIDE else "antialiased"

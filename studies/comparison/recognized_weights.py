@@ -14,7 +14,7 @@ from ...gan_models.checkpoints.checkpoint import load_into
 from ...gan_models.data.spec import DataSpec
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.specs import OutputSpec
-from ...gan_models.tasks.catalog import RESTORING
+from ...gan_models.tasks.catalog import RESTORATION_TASK
 from ...search.config import StudyConfig
 from ...search.configuration.recognized_teacher import with_recognized
 from ...search.configuration.sections import TEST
@@ -51,8 +51,10 @@ class RecognizedWeights:
             direction: AtoB or BtoA for pairs; empty: AtoB.
             limit: Maximum number of test images; 0: all.
         """
-        config, output, _ = sized(self._config(data, direction or DataSpec.direction), RESTORING)
-        return test_inputs(config.data_spec(output, RESTORING), "G", protocol or TEST_VS_TEST, limit, encoder, device)
+        config, output, _ = sized(self._config(data, direction or DataSpec.direction), RESTORATION_TASK)
+        return test_inputs(
+            config.data_spec(output, RESTORATION_TASK), "G", protocol or TEST_VS_TEST, limit, encoder, device
+        )
 
     def check_eats(self, batches: InputBatches) -> None:
         """Raise UserError unless the generator takes the other side's inputs, and its images have the same size."""
@@ -78,7 +80,14 @@ class RecognizedWeights:
         return self._config("builtin:shapes", DataSpec.direction)
 
     def _config(self, data: str, direction: str) -> StudyConfig:
-        own = {"name": "weights", "data": data, "budgets": ["100%"], "trials": 1, "task": RESTORING, "select_on": TEST}
+        own = {
+            "name": "weights",
+            "data": data,
+            "budgets": ["100%"],
+            "trials": 1,
+            "task": RESTORATION_TASK,
+            "select_on": TEST,
+        }
         return StudyConfig.from_json({**self._told, **own, "direction": direction}).checked()
 
 

@@ -16,7 +16,7 @@ from ...evaluators.cost.device import COMMAND, Device, cpu_model, cpus_allowed
 from ...gan_models.files.parsers.structured_text import parse_json
 from ...gan_models.files.plain_values import from_json, to_json
 from ...search.config import StudyConfig
-from ...search.latency.profile import CURE, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
+from ...search.latency.profile import PROFILE_HINT, LatencyProfile, LayerTable, blocks_of, network_key, read_profile
 from ...search.setup.opened_profile import NoProfile
 from .storage import StorageError, one_line, open_storage, shown
 
@@ -140,7 +140,7 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
             raise NoProfile(f"several latency profiles are called {wanted}: name one by its id: {_offer(found)}")
         there = ", ".join(sorted({profile.device.id for profile in every})) or "none"
         why = f"profile {wanted} holds other networks" if named else f"no profile {wanted!r}, there are {there}"
-        raise NoProfile(f"{why}: {CURE}")
+        raise NoProfile(f"{why}: {PROFILE_HINT}")
     here = [profile for profile in every if profile.device.machine[:2] == (cpu_model(), cpus_allowed())]
     found = [profile for profile in here if fits(profile)]
     if len(found) == 1:
@@ -152,7 +152,7 @@ def find_profile(url: str, wanted: str, config: StudyConfig) -> LatencyProfile:
     others = f"{len(every) - len(here)} of other machines" if len(every) > len(here) else "none of others either"
     raise NoProfile(
         f"a budget in ms needs a latency profile of this device ({cpu_model()}, {cpus_allowed()} CPUs) for "
-        f"{config.model} at {config.inputs}, and {shown(url)} has none ({others}): {CURE}"
+        f"{config.model} at {config.inputs}, and {shown(url)} has none ({others}): {PROFILE_HINT}"
     )
 
 

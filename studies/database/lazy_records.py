@@ -15,8 +15,8 @@ from ...gan_models.pruning.proposal import Proposal
 from ...search.records.ledger import TrialRecord
 from ...search.records.messages import TrialOutcome
 
-NOTHING: Mapping[str, Any] = {}  # one empty mapping for all
-AT_HAND = 64  # number of whole records in memory, because the next request reads the latest
+EMPTY: Mapping[str, Any] = {}  # one empty mapping for all
+MAX_RECORDS_IN_MEMORY = 64  # number of whole records in memory, because the next request reads the latest
 
 
 class Ended:
@@ -50,9 +50,9 @@ class Ended:
             proposal=self._settled(record),
             params=Part(self, number, "new.params"),
             distributions=self._spaces[record.new.method],
-            sampler_state=Part(self, number, "new.sampler_state") if record.new.sampler_state else NOTHING,
+            sampler_state=Part(self, number, "new.sampler_state") if record.new.sampler_state else EMPTY,
         )
-        constraints = record.constraints or NOTHING
+        constraints = record.constraints or EMPTY
         outcome = cast(TrialOutcome, Later(self, number, "outcome"))
         return replace(record, new=new, constraints=constraints, outcome=outcome)
 
@@ -71,7 +71,7 @@ class Ended:
 
     def _keep(self, record: TrialRecord) -> None:
         self._at_hand[record.number] = record
-        while len(self._at_hand) > AT_HAND:
+        while len(self._at_hand) > MAX_RECORDS_IN_MEMORY:
             del self._at_hand[next(iter(self._at_hand))]
 
 

@@ -23,7 +23,7 @@ except ImportError:  # Windows
     fcntl = None
 
 
-SETTLE_S = 1.0  # seconds until a server notices a killed client, and releases its lock
+LOCK_RELEASE_S = 1.0  # seconds until a server notices a killed client, and releases its lock
 
 
 class StudyLocked(WorkFailed):
@@ -122,7 +122,7 @@ class PostgresLock:
         try:
             self._connection = self._engine.connect()
             query = sqlalchemy.text("SELECT pg_try_advisory_lock(:key)")
-            deadline = time.monotonic() + SETTLE_S
+            deadline = time.monotonic() + LOCK_RELEASE_S
             while not (got := self._connection.execute(query, {"key": self.key}).scalar()):
                 if time.monotonic() >= deadline:
                     break

@@ -17,11 +17,11 @@ from .optuna_tables import read_trials
 from .storage import StorageError, one_line, open_storage, shown
 from .trial_rows import record_of
 
-MOST_NAMED = 20  # number of studies that an error names
+MAX_NAMED_STUDIES = 20  # number of studies that an error names
 PATIENCE_S = 120.0  # seconds to wait for an unreachable database server during a search
 SCHEMA = "ganprune.schema"  # attribute written last when a study is created: without it, the study is incomplete
 SCHEMA_VERSION = 2  # raised by a writer, because version 0.1.0, which wrote 1, would misread current rows
-READABLE = (1, SCHEMA_VERSION)
+READABLE_SCHEMAS = (1, SCHEMA_VERSION)
 SIMULATED = "ganprune.simulated"  # True if nothing was trained: qualities were drawn from a seed
 COST_LIMIT = "ganprune.cost_limit"  # the budget as a number: a trial of higher cost is infeasible
 
@@ -43,7 +43,7 @@ def study_names(storage: RDBStorage) -> dict[str, int]:
     return {
         found.study_name: found._study_id
         for found in storage.get_all_studies()
-        if found.user_attrs.get(SCHEMA) in READABLE
+        if found.user_attrs.get(SCHEMA) in READABLE_SCHEMAS
     }
 
 
@@ -51,7 +51,7 @@ def find_study(storage: RDBStorage, url: str, study: str) -> int:
     """Return a study's id. Raises UserError with the existing names if there is none."""
     names = study_names(storage)
     if study not in names:
-        there = ", ".join(sorted(names)[:MOST_NAMED]) or "none"
+        there = ", ".join(sorted(names)[:MAX_NAMED_STUDIES]) or "none"
         near = did_you_mean(study, names) or f"Try {'ganprune studies' if names else 'another --storage'}"
         raise UserError(f"no study {study!r} in {shown(url)}; there: {there}. {near}")
     return names[study]

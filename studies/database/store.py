@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ...gan_models.files.errors import UserError
 from ...gan_models.files.plain_values import to_json
 from ...search.artifacts.study_folder import StudyFolder
-from ...search.records.ledger import SET_ASIDE, NewTrial, TrialRecord
+from ...search.records.ledger import SET_ASIDE_REASONS, NewTrial, TrialRecord
 from ...search.records.messages import TrialOutcome, TrialReport, failure
 from ...search.study_name import check_study_name
 from .dashboard_fields import DashboardFields
@@ -22,7 +22,7 @@ from .lazy_records import Ended
 from .lock import StudyLock, lock_study
 from .reader import COST_LIMIT, SCHEMA, SCHEMA_VERSION, SIMULATED, find_study, fixed_settings, sign_of, study_names
 from .storage import WrongStorage, check_file, open_storage, parse_url, shown
-from .trial_rows import LOST, checked, outcome_attributes, record_of, report_attributes, template, within_budget
+from .trial_rows import LOST_REASON, checked, outcome_attributes, record_of, report_attributes, template, within_budget
 
 OBJECTIVES = ("quality", "cost")
 MINIMIZED = [StudyDirection.MINIMIZE, StudyDirection.MINIMIZE]
@@ -238,7 +238,7 @@ class Store:
         """Take all measured trials off the front, because their real images have changed."""
         for record in [record for record in self._records if record.finished and record.quality is not None]:
             self._writer.recall(record.number)
-            self._writer.set_constraints(record.number, {SET_ASIDE: 1.0})
+            self._writer.set_constraints(record.number, {SET_ASIDE_REASONS: 1.0})
             self._refresh(record.number)
 
     def requeue(self, number: int, reason: str = "") -> TrialRecord:
@@ -249,7 +249,7 @@ class Store:
         if (outcome := self.folder.result(number)) is not None:
             return self.finish(number, outcome)
         if reason:
-            self._writer.set_attributes(number, {LOST: reason})
+            self._writer.set_attributes(number, {LOST_REASON: reason})
         self._writer.set_state(number, "WAITING")
         return self._refresh(number)
 

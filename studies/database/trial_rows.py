@@ -19,16 +19,16 @@ from ...search.records.messages import TrialOutcome, TrialReport
 from ...search.records.plan_score import errors_of
 from ...spaces.methods import BITS, TARGET, stored_settings
 from .dashboard_fields import ARTIFACT
-from .lazy_records import NOTHING
+from .lazy_records import EMPTY
 
-LOST = "lost"  # reason that a trial was last put back
+LOST_REASON = "lost"  # reason that a trial was last put back
 CONSTRAINT = "constraints:"  # the system attribute in which Optuna's Trial.set_constraint stores them
 # Places of outcome fields that are not attributes, or are attributes of another name. All others are attributes of
 # their own names.
-IN_ROW = ("state", "rungs", "constraints")  # the state, Optuna's intermediate values, Optuna's constraints
+ROW_FIELDS = ("state", "rungs", "constraints")  # the state, Optuna's intermediate values, Optuna's constraints
 PLAN = "plan"  # the widths: of the proposal until the cut network's are known
 CURVES = "curves"  # losses by phase, of a report and of an outcome
-OUTCOME = tuple(field.name for field in fields(TrialOutcome) if field.name not in (*IN_ROW, "widths"))
+OUTCOME = tuple(field.name for field in fields(TrialOutcome) if field.name not in (*ROW_FIELDS, "widths"))
 
 
 def template(new: NewTrial) -> FrozenTrial:
@@ -88,7 +88,7 @@ def _proposal_of(attributes: Mapping[str, Any], params: Mapping[str, Any]) -> Pr
         bits=stored.get(BITS, params.get(BITS)),
         channels=_channels(stored.get("channels")),
         parent=stored.get("parent"),
-        recipe=stored.get("recipe", NOTHING),
+        recipe=stored.get("recipe", EMPTY),
         starts=tuple(stored.get("starts", ())),
     )
 
@@ -97,9 +97,7 @@ def _channels(stored: Mapping[str, list[int]] | None) -> dict[str, tuple[int, ..
     return None if stored is None else {group: tuple(kept) for group, kept in stored.items()}
 
 
-def record_of(
-    row: FrozenTrial, fixed: Mapping[str, Any] = NOTHING, whole: bool = True, sign: float = 1.0
-) -> TrialRecord:
+def record_of(row: FrozenTrial, fixed: Mapping[str, Any] = EMPTY, whole: bool = True, sign: float = 1.0) -> TrialRecord:
     """Return the record of a row.
 
     Args:
@@ -139,13 +137,13 @@ def record_of(
         rungs=rungs,
         zero_shot=errors_of([Measurement.from_json(score) for score in attributes.get("zero_shot", ())]),
         stopped=None if stopped is None else intern(stopped),
-        lost=intern(attributes.get(LOST, "")),
+        lost=intern(attributes.get(LOST_REASON, "")),
     )
     if record.finished:
         return replace(record, outcome=_outcome_of(attributes, record)) if whole else record
     if not rungs or quality is None or cost is None:
         return record
-    widths, plan = attributes.get(PLAN, NOTHING), attributes.get("architecture", "")
+    widths, plan = attributes.get(PLAN, EMPTY), attributes.get("architecture", "")
     curves = from_json(dict[str, LearningCurve], attributes.get(CURVES, {}), f"trial {row.number}")
     report = TrialReport(max(rungs), quality, cost, rungs, widths, plan, curves=curves)
     return replace(record, report=report)

@@ -18,7 +18,7 @@ from .page_data import WebPage
 from .web_generators import WebFiles, web_files_of
 from .web_runtime import ADDRESS, VERSION, read_runtime, web_files
 
-LEVEL = 6  # of gzip
+GZIP_LEVEL = 6  # of gzip
 RUNS = "'wasm-unsafe-eval' blob:"  # WebAssembly, and the runtime's module, which the script makes a blob of
 
 
@@ -55,7 +55,7 @@ def web_page(study: str, made: WebFiles, runtime: dict[str, bytes]) -> str:
     """
     own = Path(__file__).parent
     style, script = read_part(own, STYLE), read_part(own, SCRIPT)
-    files = {name: base64.b64encode(gzip.compress(content, LEVEL, mtime=0)).decode() for name, content in
+    files = {name: base64.b64encode(gzip.compress(content, GZIP_LEVEL, mtime=0)).decode() for name, content in
              {**runtime, **made.files}.items()}  # fmt: skip
     connect = "data: blob:" if runtime else f"data: blob: {ADDRESS}"
     return template(own).render(

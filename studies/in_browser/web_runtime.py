@@ -13,7 +13,7 @@ from ...gan_models.files.errors import UserError
 
 VERSION = "1.30.0"
 ADDRESS = f"https://cdn.jsdelivr.net/npm/onnxruntime-web@{VERSION}/dist/"
-PACK = f"npm pack onnxruntime-web@{VERSION}"
+PACK_COMMAND = f"npm pack onnxruntime-web@{VERSION}"
 MODULE, BINARY = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 # Of the files of this version, in base64, as a browser compares them (subresource integrity).
 SHA384: Mapping[str, str] = {
@@ -58,15 +58,19 @@ def read_runtime(path: Path) -> dict[str, bytes]:
     elif path.is_file():
         found = _of_package(path)
     else:
-        raise UserError(f"--web-runtime {path} cannot be read: got nothing of this name; expected a file. Try `{PACK}`")
+        raise UserError(
+            f"--web-runtime {path} cannot be read: got nothing of this name; expected a file. Try `{PACK_COMMAND}`"
+        )
     for name, digest in SHA384.items():
         if name not in found:
-            raise UserError(f"--web-runtime {path} lacks {name}: expected onnxruntime-web {VERSION}. Try `{PACK}`")
+            raise UserError(
+                f"--web-runtime {path} lacks {name}: expected onnxruntime-web {VERSION}. Try `{PACK_COMMAND}`"
+            )
         got = base64.b64encode(hashlib.sha384(found[name]).digest()).decode()
         if got != digest:
             raise UserError(
                 f"--web-runtime {path} is another version: got {name} with sha384 {got[:16]}...; expected "
-                f"{digest[:16]}..., of onnxruntime-web {VERSION}. Try `{PACK}`"
+                f"{digest[:16]}..., of onnxruntime-web {VERSION}. Try `{PACK_COMMAND}`"
             )
     return found
 
@@ -91,6 +95,6 @@ def _of_package(path: Path) -> dict[str, bytes]:
     except (tarfile.TarError, OSError, EOFError) as error:
         raise UserError(
             f"--web-runtime {path} cannot be read: got {type(error).__name__}; "
-            f"expected a package or a folder. Try `{PACK}`"
+            f"expected a package or a folder. Try `{PACK_COMMAND}`"
         ) from None
     return found

@@ -23,7 +23,7 @@ from ...gan_models.networks.specs import RANGES, Input, InputSpec
 from .output_pictures import write_output
 from .placements import Placement, at_own_size
 from .sizes import LARGEST_DENOMINATOR, SizeRule, find_size_rule, follows, sized, trained_size
-from .translation import DRAWN, OpenedGenerator, Translated, drawn_inputs
+from .translation import DRAWN_KINDS, OpenedGenerator, Translated, drawn_inputs
 
 SHAPE_ERRORS = (RuntimeError, ValueError, IndexError, AssertionError)  # of networks at a length they are not made for
 
@@ -206,7 +206,7 @@ class EntryRun:
     @property
     def _read(self) -> tuple[Input, ...]:
         """The inputs that are read from files."""
-        return tuple(one for one in self.generator.inputs.inputs if one.is_map or one.kind not in DRAWN)
+        return tuple(one for one in self.generator.inputs.inputs if one.is_map or one.kind not in DRAWN_KINDS)
 
     def _entries(self, skipped: list[str]) -> Iterator[tuple[str, tuple[Path, ...]]]:
         """Yield name and files of each entry."""

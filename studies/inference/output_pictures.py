@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from ...gan_models.files.errors import UserError
-from ...gan_models.files.pictures.picture import MOST_COLORS, resized
+from ...gan_models.files.pictures.picture import MAX_COLOR_CHANNELS, resized
 from ...gan_models.files.pictures.picture_names import ARRAY
 from ...gan_models.networks.specs import RANGES
 
@@ -45,7 +45,7 @@ def write_output(
         UserError: Another shape, or values that are not finite.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    if image.dim() == 3 and len(image) > MOST_COLORS:
+    if image.dim() == 3 and len(image) > MAX_COLOR_CHANNELS:
         values = _unit(image, bounds).permute(1, 2, 0).numpy()
         values = values if size is None else resized(values * 255, *size) / 255
         path = path.with_suffix(ARRAY)

@@ -18,7 +18,7 @@ from ...gan_models.files.pictures.picture import resized
 from .sizes import SizeRule
 
 Fit = Literal["", "crop", "pad", "stretch", "tile"]
-FITS = tuple(filter(None, get_args(Fit)))
+PLACEMENTS = tuple(filter(None, get_args(Fit)))
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,20 @@ from ...gan_models.data.inputs.latents import draw_latents
 from ...gan_models.data.picture_tree import PictureTree
 from ...gan_models.data.spec import PictureForm
 from ...gan_models.files.errors import UserError, WorkFailed
-from ...gan_models.files.pictures.colors import OF_LAB, color_of
+from ...gan_models.files.pictures.colors import LAB_PARTS, color_of
 from ...gan_models.files.pictures.picture import Picture, PictureError
 from ...gan_models.files.pictures.picture_reader import picture_fault, picture_size, read_picture
 from ...gan_models.files.texts.number_text import counted
 from ...gan_models.networks.colors import to_rgb
 from ...gan_models.networks.specs import RANGES, Input, InputSpec
-from ...gan_models.networks.value_ranges import USUAL, translate, usual_values
+from ...gan_models.networks.value_ranges import USUAL_RANGE, translate, usual_values
 from .output_pictures import write_output
-from .placements import FITS, Fit, Placement, at_own_size, fitted, in_trained_tiles
+from .placements import PLACEMENTS, Fit, Placement, at_own_size, fitted, in_trained_tiles
 from .sizes import LARGEST_DENOMINATOR, Generate, SizeRule, find_size_rule, follows
 from .tiles import SMALLEST, fitting_side, free_bytes, in_tiles, tile_side
 
 Half = Literal["", "A", "B"]
-DRAWN = ("latent", "label")  # kinds of inputs that a user has no files for
+DRAWN_KINDS = ("latent", "label")  # kinds of inputs that a user has no files for
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,12 @@ class OpenedGenerator:
             outputs: On the CPU.
             inputs: What they were made of.
         """
-        if self.color not in OF_LAB:
+        if self.color not in LAB_PARTS:
             return outputs
         usual = [x.cpu() for x in usual_values(inputs, self.inputs)]
-        return translate(to_rgb(translate(outputs, self.bounds, USUAL), self.color, usual), USUAL, self.bounds)
+        return translate(
+            to_rgb(translate(outputs, self.bounds, USUAL_RANGE), self.color, usual), USUAL_RANGE, self.bounds
+        )
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ class TranslationOptions:
             raise UserError(f"batch size is not possible: got {self.batch_size}; expected 1 or more")
         if self.half not in ("", "A", "B"):
             raise UserError(f"half {self.half!r} is unknown; use A or B, or leave it out for whole images")
-        if self.fit not in ("", *FITS):
-            raise UserError(f"--fit is unknown: got {self.fit!r}; expected {', '.join(FITS)}")
+        if self.fit not in ("", *PLACEMENTS):
+            raise UserError(f"--fit is unknown: got {self.fit!r}; expected {', '.join(PLACEMENTS)}")
         if self.tile and self.tile < SMALLEST:
             raise UserError(f"--tile is too small: got {self.tile}; expected {SMALLEST} pixels or more, or 0")
         if self.tile and self.fit:

@@ -15,7 +15,7 @@ from ..database.store import ID, Store
 from ..results.outcome import Outcome, outcome_of
 from .trial_note import trial_note
 
-ON_FRONT = ", on the front"  # in the note of a trial
+FRONT_SUFFIX = ", on the front"  # in the note of a trial
 
 
 def objective_names(outcome: Outcome) -> tuple[str, str]:
@@ -55,7 +55,7 @@ class DashboardPages:
         front = {trial.number for trial in outcome.front}
         for number in ended:
             note = self._store.dashboard.note(number)
-            if number in front | self._ended or not note or ON_FRONT in note:
+            if number in front | self._ended or not note or FRONT_SUFFIX in note:
                 self._write(number)
 
     def _read(self) -> Outcome:

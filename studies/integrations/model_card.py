@@ -12,7 +12,7 @@ from ...evaluators.measurement import Measurement
 from ...gan_models.networks.specs import InputSpec
 
 _LICENSE_ID = re.compile(r"[a-z0-9][a-z0-9.-]*")  # such as apache-2.0; any other text is the name of a license
-MARK = "---"
+HEADER_MARK = "---"
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def header_of(facts: CardFacts, inputs: InputSpec) -> str:
         facts: About the generator.
         inputs: What it takes: the kind of its inputs says the pipeline.
     """
-    return "\n".join((MARK, *_yaml(_fields(facts, inputs)), MARK, ""))
+    return "\n".join((HEADER_MARK, *_yaml(_fields(facts, inputs)), HEADER_MARK, ""))
 
 
 def _fields(facts: CardFacts, inputs: InputSpec) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from ...gan_models.files.errors import UserError
 from ...search.records.ledger import TrialRecord
 from ..results.outcome import Outcome
-from ..results.plots import COLORS, WIDE, draw_front
+from ..results.plots import COLORS, LOG_SCALE_RATIO, draw_front
 from .frames import curves_of, teacher_curves
 
 TEACHER = "teacher"
@@ -110,7 +110,7 @@ def curves_figure(outcome: Outcome, trials: Sequence[int] = ()) -> ShownFigure:
         lines = [np.asarray(line.get_ydata(), dtype=float) for line in place.get_lines()]
         values = np.concatenate(lines) if lines else np.zeros(0)
         place.set_visible(bool(values.size))
-        if values.size and values.min() > 0 and values.max() / values.min() > WIDE:
+        if values.size and values.min() > 0 and values.max() / values.min() > LOG_SCALE_RATIO:
             place.set_yscale("log")
         place.set_xlabel("steps", fontsize=9)
         place.grid(alpha=0.25)

@@ -12,8 +12,8 @@ from ..results.outcome import Outcome, outcome_of
 from ..results.plots import plot_front
 from ..results.tables import columns, front_rows, remarks
 
-LONGEST = 200  # characters of the line
-SHORT = 40  # characters of a cell that is not broken into lines
+MAX_LINE_CHARACTERS = 200  # characters of the line
+MAX_UNBROKEN_CHARACTERS = 40  # characters of a cell that is not broken into lines
 
 
 def line_of(record: StudyRecord) -> str:
@@ -28,12 +28,12 @@ def line_of(record: StudyRecord) -> str:
     except UserError:  # of another program, or of a later version
         said, front = "", ""
     text = " ".join(f"{record.name!r}{said}; {len(record.trials)} trials ({counts or 'none yet'}){front}".split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+    return text if len(text) <= MAX_LINE_CHARACTERS else f"{text[: MAX_LINE_CHARACTERS - 3]}..."
 
 
 def _unbroken(text: str) -> str:
     """Return a cell whose short text is not broken into lines: a number stays next to its interval."""
-    return escape(text).replace(" ", "&nbsp;") if len(text) <= SHORT else escape(text)
+    return escape(text).replace(" ", "&nbsp;") if len(text) <= MAX_UNBROKEN_CHARACTERS else escape(text)
 
 
 def html_of(outcome: Outcome) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...gan_models.files.errors import UserError
 from ...gan_models.networks.output_selection import named_outputs, shown
-from ...gan_models.networks.specs import ONLY, Input, InputSpec
+from ...gan_models.networks.specs import DEFAULT_INPUT_NAME, Input, InputSpec
 
 CALIBRATION_INPUTS = 64  # as in a study
 BATCHED_IMAGE = 4  # axes: N, C, H, W
@@ -48,7 +48,11 @@ class Examples:
                 f"example inputs are not understood: got {_kind(given)}; expected a tensor, or a tuple of tensors in "
                 "the order of forward, batch axis first. Try torch.zeros(1, 3, 64, 64)"
             )
-        names = (ONLY,) if len(tensors) == 1 else tuple(f"{ONLY}{number}" for number in range(len(tensors)))
+        names = (
+            (DEFAULT_INPUT_NAME,)
+            if len(tensors) == 1
+            else tuple(f"{DEFAULT_INPUT_NAME}{number}" for number in range(len(tensors)))
+        )
         spec = InputSpec(tuple(_input(name, x) for name, x in zip(names, tensors, strict=True)))
         return cls(tuple(x.detach().cpu() for x in tensors), spec)
 

@@ -20,7 +20,7 @@ from ...gan_models.files.hashes import file_sha256
 from ...gan_models.groups.plan import ChannelPlan
 from ...gan_models.groups.surgery import copy_network
 from ..bundles.architecture import FORMAT
-from ..bundles.bundle import MANIFEST, WEIGHTS, WITHOUT_BUILDER, Manifest
+from ..bundles.bundle import MANIFEST, PLAN_FILE, WEIGHTS, Manifest
 from ..bundles.card import FormatReport
 from ..bundles.format_files import FileDiffers, WantedFormats, left_out, write_formats
 from .example_inputs import Examples
@@ -97,7 +97,7 @@ def export(
         )
     with fresh_folder(path, MANIFEST, overwrite) as folder:
         save_weights(network, folder / WEIGHTS)
-        write_json(folder / WITHOUT_BUILDER, KeptChannels(type(model).__name__, examples.spec.text, plan))
+        write_json(folder / PLAN_FILE, KeptChannels(type(model).__name__, examples.spec.text, plan))
         reports: dict[str, FormatReport] = {}
         for name in formats:
             try:

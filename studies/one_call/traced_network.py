@@ -18,7 +18,7 @@ from ...gan_models.tracing.unpruned_reasons import UnprunedReason, Why
 from ...search.checks.plan_check import check_plans
 from .example_inputs import Examples
 
-MOST_NAMED = 12  # groups in a message
+MAX_NAMED_GROUPS = 12  # groups in a message
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,9 @@ def _kept(groups: ChannelGroups, patterns: Sequence[str]) -> dict[str, UnprunedR
         matched = [name for name in groups.names if any(fnmatchcase(one, pattern) for one in (name, *writers[name]))]
         whole = any(fnmatchcase(entry.module, pattern) for entry in groups.unpruned)
         if not matched and not whole:
-            shown = ", ".join(groups.names[:MOST_NAMED]) + (", ..." if len(groups.names) > MOST_NAMED else "")
+            shown = ", ".join(groups.names[:MAX_NAMED_GROUPS]) + (
+                ", ..." if len(groups.names) > MAX_NAMED_GROUPS else ""
+            )
             raise UserError(
                 f"nothing to keep: got {pattern!r}, which matches no group and no module; expected a name or shell "
                 f"pattern of one of {shown}. Try ganprune.inspect(model, example_inputs)"

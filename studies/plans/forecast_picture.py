@@ -22,8 +22,8 @@ from ..report.image_grid import draw_grid
 from .plan_table import NOTE, error_name
 
 STYLES = {"uniform": ("#0072B2", "o"), "score table": ("#D55E00", "s"), "local search": ("#009E73", "^")}
-OTHER = ("#CC79A7", "D")
-WIDE = 8.0  # ratio of scores above which the axis is logarithmic
+OTHER_MARKER = ("#CC79A7", "D")
+LOG_SCALE_RATIO = 8.0  # ratio of scores above which the axis is logarithmic
 
 
 def write_forecast(
@@ -84,7 +84,7 @@ def _plot(heading: str, cost: str, dense: float, plans: Sequence[PlanScore]) -> 
 def _scatter(axes: Axes, dense: float, points: Sequence[tuple[PlanScore, float, Measurement | None]]) -> None:
     """Draw scores with their intervals, one style per origin, and names of plans that have one."""
     for plan, value, score in points:
-        color, marker = STYLES.get(plan.origin, OTHER)
+        color, marker = STYLES.get(plan.origin, OTHER_MARKER)
         share = 100 * plan.cost / dense
         if score is not None and score.low is not None and score.high is not None:
             axes.vlines(share, score.low, score.high, color=color, alpha=0.5, lw=1.2)
@@ -92,14 +92,14 @@ def _scatter(axes: Axes, dense: float, points: Sequence[tuple[PlanScore, float, 
         if score is not None:
             axes.annotate(plan.name, (share, value), xytext=(5, 4), textcoords="offset points", fontsize=7.5)
     for origin in dict.fromkeys(plan.origin for plan, _, _ in points):
-        color, marker = STYLES.get(origin, OTHER)
+        color, marker = STYLES.get(origin, OTHER_MARKER)
         axes.scatter([], [], marker=marker, color=color, label=origin)
     values = [value for _, value, _ in points]
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
-    if values and min(values) > 0 and np.max(values) / np.min(values) > WIDE:
+    if values and min(values) > 0 and np.max(values) / np.min(values) > LOG_SCALE_RATIO:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(NullFormatter())

@@ -25,7 +25,7 @@ from ...search.preparations.prepare import make_teacher, prepare
 from ...search.records.plan_score import PlanScore, metric_of
 from ...spaces.budget import describe
 from ..database.store import Store
-from ..results.outcome import PREPARED, TEACHER
+from ..results.outcome import PREPARED_KEY, TEACHER
 from .plan_records import known_scores, record_plans
 
 ROWS = 2  # number of inputs that are pictured
@@ -69,7 +69,7 @@ def make_forecast(
     else:
         prepared = prepare(study, folder, on_teacher)
         store.set_attribute(TEACHER, to_json(make_teacher(study, folder)))
-        store.set_attribute(PREPARED, to_json(prepared.artifacts))
+        store.set_attribute(PREPARED_KEY, to_json(prepared.artifacts))
     made = Forecast()
     inputs = {name: shown_inputs(study, name, ROWS) for name in study.names}
     made.pictures += [column for _, columns, _ in inputs.values() for column in columns if column.label != "target"]

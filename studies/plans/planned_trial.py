@@ -17,7 +17,7 @@ from ...spaces.methods import settings_of
 from .given_plan import GivenPlan
 
 METHOD = "widths"
-ORIGIN = "plan:"  # prefix of the plan's name in the record of the trial's origin
+ORIGIN_PREFIX = "plan:"  # prefix of the plan's name in the record of the trial's origin
 _ROUNDING = 1e-9
 
 
@@ -57,7 +57,7 @@ def planned_trial(study: OpenedStudy, plan: GivenPlan) -> NewTrial:
     searched = METHOD in study.config.methods
     params = (proposals.translate(widths, target, bits, METHOD, {}) if searched else None) or {}
     dimensions = proposals.distributions(METHOD) if params else {}
-    return NewTrial(proposal, params, dimensions, f"{ORIGIN}{plan.origin}", proposals.identity(proposal))
+    return NewTrial(proposal, params, dimensions, f"{ORIGIN_PREFIX}{plan.origin}", proposals.identity(proposal))
 
 
 def forecast_trials(study: OpenedStudy, plans: Sequence[PlanScore]) -> tuple[NewTrial, ...]:

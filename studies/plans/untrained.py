@@ -19,7 +19,7 @@ from ..bundles.trial_weights import open_recorded
 from ..database.reader import StudyRecord
 from ..results.outcome import outcome_of
 from .plan_records import recorded_plans
-from .planned_trial import METHOD, ORIGIN
+from .planned_trial import METHOD, ORIGIN_PREFIX
 
 
 def export_plan(
@@ -78,5 +78,5 @@ def _stand_in(plan: PlanScore, cost: str, architecture: str) -> TrialRecord:
         "COMPLETE", cost=plan.cost, measurements=tuple(scores), widths=widths, architecture=architecture
     )
     return TrialRecord(
-        -1, "COMPLETE", NewTrial(proposal, {}, {}, f"{ORIGIN}{plan.name}"), cost=plan.cost, outcome=outcome
+        -1, "COMPLETE", NewTrial(proposal, {}, {}, f"{ORIGIN_PREFIX}{plan.name}"), cost=plan.cost, outcome=outcome
     )

@@ -36,7 +36,7 @@ TEXT = (
     "option",
     "value",
 )  # columns of words
-LONG = 40  # characters from which a text may be broken into lines
+MIN_BROKEN_CHARACTERS = 40  # characters from which a text may be broken into lines
 
 
 def write_report(
@@ -184,7 +184,7 @@ def _table(heads: Sequence[str], lines: Iterable[tuple[str, Sequence[str]]], spa
     shown = [i for i in range(len(heads)) if any(texts[i] for _, texts in rows)]
 
     def cell(head: str, text: str) -> Cell:
-        kind = "number" if head not in TEXT else "text" if len(text) > LONG else ""
+        kind = "number" if head not in TEXT else "text" if len(text) > MIN_BROKEN_CHARACTERS else ""
         return Cell(text, f"{kind} spare".strip() if head in spare else kind)
 
     return TableView(

@@ -22,8 +22,8 @@ from ..database.reader import StudyRecord
 from ..inference.output_pictures import to_picture
 from ..results.outcome import Outcome, outcome_of
 
-TILE, GAP, HEADING = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
-MOST_TRIALS = 4
+TILE_PIXELS, GAP_PIXELS, HEADING_PIXELS = 144, 6, 44  # pixels: a picture at least, between pictures, above each column
+MAX_TRIALS = 4
 
 
 def picture_grid(
@@ -96,7 +96,7 @@ def network_pictures(
     Raises:
         NotExportable, ArtifactError, ValueError: As `picture_grid`.
     """
-    shown = _spread(outcome.front[::-1], MOST_TRIALS) if trials is None else list(trials)
+    shown = _spread(outcome.front[::-1], MAX_TRIALS) if trials is None else list(trials)
     folder = StudyFolder(Path(artifacts_root), outcome.study.name)
     bench = open_recorded(outcome, folder, device)
     full, groups = bench.full_network(), bench.groups
@@ -147,25 +147,31 @@ def draw_grid(columns: Sequence[Column], titles: Sequence[str] = ()) -> bytes:
         raise ValueError("a grid needs columns of equally many pictures, at least one")
     sizes = [column.images[0].shape[-2:] for column in columns]
     height, width = (max(sides) for sides in zip(*sizes, strict=True))
-    factor = max(1, -(-TILE // max(height, width)))
+    factor = max(1, -(-TILE_PIXELS // max(height, width)))
     n, font = len(columns[0].images), ImageFont.load_default(13)
     texts = [line for column in columns for line in column.label.split("\n")]
-    tile_w = max(width * factor, TILE, *(int(font.getlength(text)) + 8 for text in texts))
+    tile_w = max(width * factor, TILE_PIXELS, *(int(font.getlength(text)) + 8 for text in texts))
     tile_h = height * factor
-    margin = max((int(font.getlength(title)) + GAP for title in titles), default=0)
-    size = (margin + len(columns) * (tile_w + GAP) + GAP, HEADING + n * (tile_h + GAP))
+    margin = max((int(font.getlength(title)) + GAP_PIXELS for title in titles), default=0)
+    size = (margin + len(columns) * (tile_w + GAP_PIXELS) + GAP_PIXELS, HEADING_PIXELS + n * (tile_h + GAP_PIXELS))
     canvas = Image.new("RGB", size, "white")
     pen = ImageDraw.Draw(canvas)
     for row, title in enumerate(titles):
-        pen.text((GAP, HEADING + row * (tile_h + GAP) + tile_h // 2), title, fill="black", font=font, anchor="lm")
+        pen.text(
+            (GAP_PIXELS, HEADING_PIXELS + row * (tile_h + GAP_PIXELS) + tile_h // 2),
+            title,
+            fill="black",
+            font=font,
+            anchor="lm",
+        )
     for i, column in enumerate(columns):
-        left = margin + GAP + i * (tile_w + GAP)
+        left = margin + GAP_PIXELS + i * (tile_w + GAP_PIXELS)
         pen.multiline_text((left, 5), column.label, fill="black", font=font, spacing=3)
         for row, image in enumerate(column.images):
             picture = (
                 to_picture(image).convert("RGB").resize((width * factor, height * factor), Image.Resampling.NEAREST)
             )
-            canvas.paste(picture, (left, HEADING + row * (tile_h + GAP)))
+            canvas.paste(picture, (left, HEADING_PIXELS + row * (tile_h + GAP_PIXELS)))
     buffer = io.BytesIO()
     canvas.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()

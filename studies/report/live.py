@@ -17,10 +17,10 @@ from ..database.reader import StudyRecord
 from .html import report_html
 from .page_data import LiveView
 
-HOST = "127.0.0.1"  # loopback alone: a study's pictures and settings are nobody else's
+LOOPBACK_HOST = "127.0.0.1"  # loopback alone: a study's pictures and settings are nobody else's
 PORT, HIGHEST_PORT = 8765, 65535
 POLL_S = 5.0  # seconds between a page's questions
-FRESH_S = 2.0  # seconds for which the database is not read again, however many pages ask
+CACHE_S = 2.0  # seconds for which the database is not read again, however many pages ask
 
 
 class LivePage:
@@ -34,13 +34,13 @@ class LivePage:
 
     def __init__(self, read: Callable[[], StudyRecord], artifacts_root: Path, storage: str = "") -> None:
         self._read, self._root, self._storage = read, artifacts_root, storage
-        self._lock, self._read_at = threading.Lock(), -FRESH_S
+        self._lock, self._read_at = threading.Lock(), -CACHE_S
         self._mark, self._page = "", b""
 
     def now(self) -> tuple[str, bytes]:
         """Return the mark of the study's state, and the page."""
         with self._lock:
-            if time.monotonic() - self._read_at >= FRESH_S:
+            if time.monotonic() - self._read_at >= CACHE_S:
                 record = self._read()
                 mark = f'"{_mark(record)}"'
                 if mark != self._mark:
@@ -132,12 +132,12 @@ class LiveServer(ThreadingHTTPServer):
             raise UserError(f"--port is not a port: got {port}; expected 0 to {HIGHEST_PORT}. Try --port {PORT}")
         self.page = page
         try:
-            super().__init__((HOST, port), _Handler)
+            super().__init__((LOOPBACK_HOST, port), _Handler)
         except OSError as error:
             reason = (error.strerror or str(error)).lower()
             raise UserError(f"--port {port} cannot be used: got {reason}; expected a free one. Try --port 0") from None
         own = self.server_address[1]
-        self.own_names = (f"{HOST}:{own}", f"localhost:{own}")
+        self.own_names = (f"{LOOPBACK_HOST}:{own}", f"localhost:{own}")
 
     @property
     def address(self) -> str:

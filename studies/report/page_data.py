@@ -17,7 +17,7 @@ from ..results.outcome import TEACHER, Outcome, cost_name, measurements_of, name
 from ..results.tables import Row, bits_of, metric_names, trial_rows
 
 PAGE_CURVE_BYTES = 300_000  # of all trials' losses on the page
-LEAST_CURVE_BYTES = 400  # of one trial's
+MIN_CURVE_BYTES = 400  # of one trial's
 
 
 @dataclass(frozen=True)
@@ -211,7 +211,7 @@ def page_data(outcome: Outcome, storage: str = "") -> PageData:
     of_trial = {row.trial: row for row in rows}
     places = {key: place for place, key in enumerate(keys)}
     trained = sum(bool(trial.outcome is not None and trial.outcome.curves) for trial in trials)
-    curve_bytes = max(PAGE_CURVE_BYTES // max(trained, 1), LEAST_CURVE_BYTES)
+    curve_bytes = max(PAGE_CURVE_BYTES // max(trained, 1), MIN_CURVE_BYTES)
     teacher = outcome.study.attributes.get(TEACHER) or {}
     quality = outcome.teacher[0] if outcome.teacher else None
     return PageData(

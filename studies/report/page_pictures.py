@@ -18,7 +18,7 @@ from .image_grid import network_pictures
 from .page_data import StripView, folder_of
 
 PAGE_PICTURE_BYTES = 1_000_000  # of all pictures on the page, before base64 adds a third
-LEAST_BYTES = 600  # of one strip: with less it is left out
+MIN_STRIP_BYTES = 600  # of one strip: with less it is left out
 TEACHER = "teacher"
 # Shares of the bytes, in the order of importance: ends of the front and what stands beside, ends of other trials,
 # steps of the teacher and the front, steps of other trials. What one leaves over is the next one's.
@@ -108,14 +108,14 @@ def _within(found: Iterable[_Found], titles: dict[str, tuple[str, ...]], note: s
         limit = int(left * share / max(len(own), 1))
         for each in own:
             content = each.strip.content
-            if len(content) > limit and limit < LEAST_BYTES:
+            if len(content) > limit and limit < MIN_STRIP_BYTES:
                 out += 1
                 continue
             with Image.open(io.BytesIO(content)) as opened:
                 image = opened.convert("RGB")
             if len(content) > limit:
                 content, lossy = packed(image, each.rows, limit), True
-            if len(content) > max(limit, LEAST_BYTES):
+            if len(content) > max(limit, MIN_STRIP_BYTES):
                 out += 1
                 continue
             left -= len(content)

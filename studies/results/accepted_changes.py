@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-ACCEPTED = (
+ACCEPTED_CHANGES = (
     "ganprune.accepted_changes"  # list of {"trials": number of trials at that time, "changes": {name: [old, new]}}
 )
 
@@ -34,5 +34,5 @@ def accepted_changes(attributes: Mapping[str, Any]) -> list[str]:
     """Return the accepted changes of a study, one line per resume."""
     return [
         f"from trial {entry['trials']} on: {', '.join(str(Change(n, *pair)) for n, pair in entry['changes'].items())}"
-        for entry in attributes.get(ACCEPTED) or []
+        for entry in attributes.get(ACCEPTED_CHANGES) or []
     ]

@@ -13,7 +13,7 @@ from ...gan_models.costs.catalog import COSTS, shown_cost
 from ...gan_models.files.errors import UserError, malformed_as
 from ...gan_models.files.plain_values import from_json, to_json
 from ...gan_models.files.texts.number_text import percent
-from ...search.config import BOTH, SHOWN, StudyConfig
+from ...search.config import BOTH_DIRECTIONS, SPLIT_LABELS, StudyConfig
 from ...search.records.ledger import TrialRecord
 from ...search.resolved_study import ResolvedStudy
 from ...search.strategy import pareto
@@ -26,16 +26,16 @@ CONFIG, TEACHER, VERSION = "ganprune.config", "ganprune.teacher", "ganprune.vers
 RESOLVED = "ganprune.resolved"  # the resolved study; version 0.1.0 reads CONFIG
 IMAGES = "ganprune.images"  # split -> number of images in it when the study was created
 DENSE = "ganprune.dense"  # costs of the dense generator by name
-PREPARED = "ganprune.preparations"  # name -> its `PreparedArtifact`
+PREPARED_KEY = "ganprune.preparations"  # name -> its `PreparedArtifact`
 FINALISTS = "ganprune.finalists"  # trial number -> its costs, measured after the search
 FINALISTS_BEFORE = (
     "ganprune.finalists_before"  # trial number -> earlier such costs, oldest first: {until, measurements}
 )
-TESTED = "ganprune.tested"  # trial number -> its measurements on the test split, if it was not chosen by it
+TESTED_KEY = "ganprune.tested"  # trial number -> its measurements on the test split, if it was not chosen by it
 SIMULATED_NOTE = "SIMULATED: no network was trained; qualities are drawn from the study's seed"
 # The reference of the hypervolume is this far beyond the budget and the ladder's worst quality, so that a plan at the
 # budget itself counts.
-BEYOND = 1.1
+REFERENCE_POINT_FACTOR = 1.1
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Outcome:
     @property
     def split(self) -> str:
         """Return the name of the images that trials are compared on: `selection` or `test`."""
-        return SHOWN[self.config.scored_on]
+        return SPLIT_LABELS[self.config.scored_on]
 
     @property
     def metric(self) -> str:
@@ -175,7 +175,7 @@ class Outcome:
 
     def tested(self, number: int) -> tuple[Measurement, ...]:
         """Return all measurements of a trial on the test split, if it was not chosen by it; the quality first."""
-        found = (self.study.attributes.get(TESTED) or {}).get(str(number)) or ()
+        found = (self.study.attributes.get(TESTED_KEY) or {}).get(str(number)) or ()
         return tuple(map(Measurement.from_json, found))
 
     def finalist(self, number: int, cost: str) -> Measurement | None:
@@ -199,7 +199,7 @@ class Outcome:
 
     def _budgets_in(self, cost: str) -> list[tuple[str, float]]:
         """Return the budgets in a cost; for two generators, their sum."""
-        if self.config.prune_network == BOTH:
+        if self.config.prune_network == BOTH_DIRECTIONS:
             whole = self.limit if self.cost == cost else None
             return [] if whole is None else [(f"{describe(whole, cost)} of both generators", whole)]
         return [(budget.text, budget.amount) for budget in self.budgets if budget.cost == cost]
@@ -265,7 +265,10 @@ class Outcome:
             return None
         quality, dearest = ladder.max(axis=0)
         ideal = self._ideal()
-        reference = (BEYOND * (float(quality) - ideal), BEYOND * (self.limit or float(dearest)))
+        reference = (
+            REFERENCE_POINT_FACTOR * (float(quality) - ideal),
+            REFERENCE_POINT_FACTOR * (self.limit or float(dearest)),
+        )
         whole = reference[0] * reference[1]
         if not whole > 0:
             return None

@@ -23,7 +23,7 @@ from .selection_gap import front_gaps, trial_gap
 # Okabe and Ito's palette: distinguishable with color vision deficiency.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-WIDE = 8.0  # ratio of qualities above which the axis is logarithmic
+LOG_SCALE_RATIO = 8.0  # ratio of qualities above which the axis is logarithmic
 
 
 def plot_front(outcome: Outcome, narrow: bool = False) -> bytes:
@@ -168,7 +168,7 @@ def _label(axes: Axes, outcome: Outcome, done: list[TrialRecord], narrow: bool) 
     values = [_shown(outcome, trial)[0] for trial in done] + [m.value for m in outcome.teacher[:1] if m.reason is None]
     values += [gap.test.value for gap in front_gaps(outcome)]
     axes.set_xscale("log")
-    if min(values) > 0 and max(values) / min(values) > WIDE:
+    if min(values) > 0 and max(values) / min(values) > LOG_SCALE_RATIO:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(NullFormatter())

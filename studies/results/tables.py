@@ -24,7 +24,7 @@ from ...search.records.ledger import TrialRecord
 from ...search.records.plan_score import PlanErrors
 from ...search.records.refit_faults import fault_line, refit_faults
 from ...search.strategy.early_stopping import agreements
-from ...search.strategy.score_agreement import LIKE, score_agreement
+from ...search.strategy.score_agreement import SIMILAR_COST_FACTOR, score_agreement
 from ...spaces.budget import describe
 from .measurement_text import with_interval
 from .metric_directions import LEGEND, directions, headed, saturation_line
@@ -32,8 +32,8 @@ from .outcome import TEACHER, Outcome, cost_name, is_quality, measurements_of, n
 from .selection_gap import Gap, gap_line, input_gap, teacher_gap, trial_gap
 
 DENSE_TEACHER, INPUT = "dense teacher", "input"
-BEHIND_INPUT = "worse than the input"
-ALWAYS = ("trial", "method")
+WORSE_THAN_INPUT = "worse than the input"
+REQUIRED_COLUMNS = ("trial", "method")
 ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES = "zero-shot[error]", "zero-shot[error,features]"
 # Distances between features other than the quality: in files and reports, but not columns on the screen.
 _DETAILS = re.compile(r"([a-z0-9]+_)?(feature_distance|kd|kid|precision|recall|density|coverage)\[")
@@ -119,7 +119,7 @@ class Row:
         values |= {_keys(name)[0]: _value(m) for name, m in self.costs.items()}
         values |= {_keys(name)[1]: _value(m) for name, m in self.measured.items()}
         values |= {name: getattr(self, name) for name in (*_FIELDS, "seed")}
-        values |= {name: self.counted[name] for name in COUNTED if name in self.counted}
+        values |= {name: self.counted[name] for name in COUNTED_COSTS if name in self.counted}
         values |= {name: dict(getattr(self, name)) or None for name in ("settings", "widths", "phases")}
         values["split"] = self.split
         for features, name in ((False, ZERO_SHOT_ERROR), (True, ZERO_SHOT_FEATURES)):
@@ -128,20 +128,32 @@ class Row:
             test = gap.test
             values |= {"test_quality": test.value, "test_low": test.low, "test_high": test.high, "test_n": test.n}
             values |= {"gap": gap.difference, "gap_intervals": gap.intervals}
-        return {key: values.get(key) for key in dict.fromkeys([*_FIXED, *keys])}
+        return {key: values.get(key) for key in dict.fromkeys([*_FIELD_ORDER, *keys])}
 
 
-COUNTED = ("macs", "macs_published", "bytes")  # costs of every row, whatever the budget
-_OWN = ("costs", "measured", "metrics", "split", "gap", "zero_shot", "counted", "seed", "settings", "widths", "phases")
-_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in _OWN]
+COUNTED_COSTS = ("macs", "macs_published", "bytes")  # costs of every row, whatever the budget
+_NAMED_FIELDS = (
+    "costs",
+    "measured",
+    "metrics",
+    "split",
+    "gap",
+    "zero_shot",
+    "counted",
+    "seed",
+    "settings",
+    "widths",
+    "phases",
+)
+_FIELDS = [f.name for f in dataclasses.fields(Row) if f.name not in _NAMED_FIELDS]
 # Keys of JSON and CSV that every study has, in this order; `l1` has been one since the first version.
-_FIXED = [*_FIELDS]
-_FIXED.insert(_FIXED.index("params"), "l1")
-_PROFILED = [key for row in COSTS.own.values() for key in row.keys or ()]
-_FIXED[_FIXED.index("target") : _FIXED.index("target")] = _PROFILED
-_FIXED += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
-_FIXED += [ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES]
-_FIXED += [*COUNTED, "seed", "settings", "widths", "phases"]
+_FIELD_ORDER = [*_FIELDS]
+_FIELD_ORDER.insert(_FIELD_ORDER.index("params"), "l1")
+_PROFILED_COSTS = [key for row in COSTS.own.values() for key in row.keys or ()]
+_FIELD_ORDER[_FIELD_ORDER.index("target") : _FIELD_ORDER.index("target")] = _PROFILED_COSTS
+_FIELD_ORDER += ["split", "test_quality", "test_low", "test_high", "test_n", "gap", "gap_intervals"]
+_FIELD_ORDER += [ZERO_SHOT_ERROR, ZERO_SHOT_FEATURES]
+_FIELD_ORDER += [*COUNTED_COSTS, "seed", "settings", "widths", "phases"]
 
 
 def _keys(cost: str) -> tuple[str, str]:
@@ -216,7 +228,7 @@ def teacher_row(outcome: Outcome) -> Row:
         },
         measured={},
         metrics=_metrics(outcome.teacher, outcome),
-        counted={name: outcome.dense[name] for name in COUNTED if name in outcome.dense},
+        counted={name: outcome.dense[name] for name in COUNTED_COSTS if name in outcome.dense},
     )
 
 
@@ -248,7 +260,9 @@ def _row(outcome: Outcome, trial: TrialRecord, front: bool) -> Row:
         costs={name: m for name in outcome.costs if (m := named(measured, name)) is not None},
         measured={name: m for name in outcome.costs if (m := outcome.finalist(trial.number, name)) is not None},
         metrics=_metrics(measured, outcome),
-        counted={name: m.value for name in COUNTED if (m := named(measured, name)) is not None and m.reason is None},
+        counted={
+            name: m.value for name in COUNTED_COSTS if (m := named(measured, name)) is not None and m.reason is None
+        },
         seed=derived_seed(outcome.config.seed_of_trials, _trained(trial), "trial"),
         settings=to_json(trial.new.proposal.settings),
         widths=trial.widths,
@@ -291,7 +305,7 @@ def _reason(outcome: Outcome, trial: TrialRecord) -> str:
     ]
     parts += trial.violated
     parts += [over] if over else []
-    parts += [BEHIND_INPUT] * outcome.behind_input(trial)
+    parts += [WORSE_THAN_INPUT] * outcome.behind_input(trial)
     if (parent := trial.new.proposal.parent) is not None:
         parts.append(f"cut from trial {parent}, and trained beyond it")
     if trial.outcome is not None and trial.outcome.same_as is not None:
@@ -321,13 +335,13 @@ def more_keys(rows: Sequence[Row]) -> tuple[str, ...]:
     """Return the keys of costs and metrics that not every study has, in the order of the records."""
     keys = [_keys(name)[0] for name in cost_names(rows) if any(name != row.cost_name for row in rows)]
     keys += [_keys(name)[1] for name in dict.fromkeys(name for row in rows for name in row.measured)]
-    return tuple(key for key in dict.fromkeys([*keys, *metric_names(rows)]) if key not in _FIXED)
+    return tuple(key for key in dict.fromkeys([*keys, *metric_names(rows)]) if key not in _FIELD_ORDER)
 
 
 def frame(rows: Sequence[Row]) -> pd.DataFrame:
     """Return rows as a data frame, one column per field, cost and metric; the teacher's trial number is missing."""
     keys = more_keys(rows)
-    table = pd.DataFrame([row.to_json(keys) for row in rows], columns=[*_FIXED, *keys])
+    table = pd.DataFrame([row.to_json(keys) for row in rows], columns=[*_FIELD_ORDER, *keys])
     return table.astype({"trial": "Int64", "seed": "Int64"})
 
 
@@ -345,7 +359,7 @@ def rows_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return [row.to_json(keys) for row in rows]
 
 
-_FOLDED = 24  # maximum characters of a cell of words before it is wrapped
+_MAX_CELL_CHARACTERS = 24  # maximum characters of a cell of words before it is wrapped
 
 
 @dataclass(frozen=True)
@@ -425,7 +439,7 @@ def columns(rows: Sequence[Row], outcome: Outcome, every: bool = False) -> tuple
         Column("state", lambda row: f"{row.state}: {row.reason}" if row.reason else row.state, words=True),
         *(Column(heads[name], metric(name)) for name in details if every),
     ]
-    return tuple(c for c in named_columns if c.head in ALWAYS or any(c.cell(row) for row in rows))
+    return tuple(c for c in named_columns if c.head in REQUIRED_COLUMNS or any(c.cell(row) for row in rows))
 
 
 def _cost_columns(name: str, outcome: Outcome) -> Iterator[Column]:
@@ -507,7 +521,7 @@ def _fitting(
 
     def width(column: Column) -> int:
         cells = [column.head, *(column.cell(row) for row in rows)]
-        return min(max(map(len, cells)), _FOLDED if column.words else 10**6) + 2
+        return min(max(map(len, cells)), _MAX_CELL_CHARACTERS if column.words else 10**6) + 2
 
     left_out: list[str] = []
     while room is not None and sum(map(width, shown)) - 2 > room:
@@ -559,5 +573,5 @@ def score_line(outcome: Outcome) -> str:
     return (
         f"zero-shot error of {'features' if found.features else 'outputs'} and quality at the end: "
         f"Kendall's tau {found.tau:+.2f} (n={found.trials}, from {ends[0]} to "
-        f"{ends[1]}); of trials whose costs are within a factor of {LIKE:g}: {alike}"
+        f"{ends[1]}); of trials whose costs are within a factor of {SIMILAR_COST_FACTOR:g}: {alike}"
     )

@@ -16,7 +16,7 @@ from .catalog import PROTOCOLS
 from .comparability import comparable, measured_cost, unlike_study
 from .published_result import PublishedResult
 
-OWN = "study"  # evidence of a study's rows
+STUDY_EVIDENCE = "study"  # evidence of a study's rows
 HIGHER = ("miou",)  # metrics of which higher is better
 
 
@@ -53,7 +53,7 @@ class BoardRow:
     @property
     def own(self) -> bool:
         """True if the row is a study's."""
-        return self.evidence == OWN
+        return self.evidence == STUDY_EVIDENCE
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _row(outcome: Outcome, method: str, cost: Callable[[str], float | None], epo
         None,
         None,
         epochs,
-        OWN,
+        STUDY_EVIDENCE,
         outcome.study.name,
     )
 

@@ -64,7 +64,7 @@ class Protocol:
 
 
 _FID = "fid[inception,"
-_OTHERS = "the source does not state the compared images and weights"
+_UNSTATED_PROTOCOL = "the source does not state the compared images and weights"
 
 PROTOCOLS: Mapping[str, Protocol] = {
     "gan-compression/unpaired": Protocol(
@@ -86,7 +86,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         "FID as users of the repository measured it on valA", unlike="it is measured on other images, valA"
     ),
     "gan-compression/issue-15": Protocol(
-        "FID as its authors printed it in an issue, for a supernet and its plans", unlike=_OTHERS
+        "FID as its authors printed it in an issue, for a supernet and its plans", unlike=_UNSTATED_PROTOCOL
     ),
     "gan-compression/munit": Protocol(
         "FID of MUNIT's outputs in several styles", unlike="each input has several outputs there"
@@ -97,18 +97,18 @@ PROTOCOLS: Mapping[str, Protocol] = {
     "gan-compression/segmentation-gaugan": Protocol(
         "mIoU in percent of GauGAN's outputs", unlike="images are not square there, and labels have instances"
     ),
-    "cat/figure": Protocol("FID as the comparison figure of CAT has it", unlike=_OTHERS),
+    "cat/figure": Protocol("FID as the comparison figure of CAT has it", unlike=_UNSTATED_PROTOCOL),
     "gan-slimming": Protocol(
         "FID against the training images of the target domain, the best of several checkpoints by that FID",
         unlike="the checkpoint is chosen by the same FID there",
     ),
-    "coronet/own": Protocol("FID of CoroNetGAN's paper", unlike=_OTHERS),
-    "ugc/own": Protocol("FID of UGC's abstract", unlike=_OTHERS),
-    "paddlegan": Protocol("FID of PaddleGAN's README", unlike=_OTHERS),
+    "coronet/own": Protocol("FID of CoroNetGAN's paper", unlike=_UNSTATED_PROTOCOL),
+    "ugc/own": Protocol("FID of UGC's abstract", unlike=_UNSTATED_PROTOCOL),
+    "paddlegan": Protocol("FID of PaddleGAN's README", unlike=_UNSTATED_PROTOCOL),
     "second-hand": Protocol("values that other papers quote", unlike="the values are quoted, perhaps of other runs"),
     "cifar10": Protocol("FID on CIFAR-10", unlike="no published FID at equal MACs was found"),
-    "stylegan2/own": Protocol("FID of each paper on StyleGAN2", unlike=_OTHERS),
-    "biggan/own": Protocol("FID of the paper on BigGAN", unlike=_OTHERS),
+    "stylegan2/own": Protocol("FID of each paper on StyleGAN2", unlike=_UNSTATED_PROTOCOL),
+    "biggan/own": Protocol("FID of the paper on BigGAN", unlike=_UNSTATED_PROTOCOL),
 }
 
 

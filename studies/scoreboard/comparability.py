@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 from ...evaluators.measurement import Measurement
 from ...gan_models.data.spec import DIRECTIONS
-from ...search.config import BOTH
+from ...search.config import BOTH_DIRECTIONS
 from ...search.configuration.presets.catalog import PRESETS
 from ..results.outcome import Outcome, named
 from .catalog import PROTOCOLS, SETS
@@ -62,7 +62,7 @@ def unlike_study(outcome: Outcome, board: tuple[str, str, str], stated: str = ""
         return f"the protocol {name!r} is not known, so that nothing can be measured in its way"
     if protocol.unlike or not protocol.measured:
         return protocol.unlike or "no measurement of ganprune is made in its way"
-    if outcome.config.prune_network == BOTH:
+    if outcome.config.prune_network == BOTH_DIRECTIONS:
         return "the study prunes both generators, and its quality is their mean"
     if outcome.config.size != protocol.size:
         size = outcome.config.size or (0, 0)

@@ -10,7 +10,7 @@ from pathlib import Path
 from ...gan_models.files.errors import UserError
 
 EVIDENCE = ("table", "abstract", "figure", "issue", "second-hand", "computed")
-_NEEDED = ("data", "network", "method", "metric", "protocol", "evidence", "source")
+_REQUIRED_COLUMNS = ("data", "network", "method", "metric", "protocol", "evidence", "source")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class PublishedResult:
     note: str = ""
 
     def __post_init__(self) -> None:
-        for name in _NEEDED:
+        for name in _REQUIRED_COLUMNS:
             if not getattr(self, name):
                 raise UserError(f"a published result has no {name}: got none; expected a text")
         for name in ("published_gmacs", "exact_gmacs", "mparams", "value", "spread", "epochs"):
@@ -94,7 +94,7 @@ def read_results(path: Path) -> tuple[PublishedResult, ...]:
             f"{path} cannot be read as a table: got {' '.join(str(reason).split())}; expected a CSV file"
         ) from error
     unknown = [name for name in heads if name not in COLUMNS]
-    missing = [name for name in _NEEDED if name not in heads]
+    missing = [name for name in _REQUIRED_COLUMNS if name not in heads]
     if unknown or missing or len(set(heads)) != len(heads):
         wrong = f"no column {missing[0]}" if missing else f"the column {(unknown or heads)[0]!r}"
         raise UserError(f"{path} is not a table of published results: got {wrong}; expected {','.join(COLUMNS)}")

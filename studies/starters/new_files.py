@@ -16,7 +16,7 @@ from ...gan_models.files.texts.near_names import near_names
 from .catalog import STARTERS, Starter, camel_case
 
 MAX_NAME = 60  # characters
-UNUSED = {"snake": "unused_name", "camel": "UnusedName"}
+UNUSED_NAMES = {"snake": "unused_name", "camel": "UnusedName"}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def write_new(kind: str, name: str, folder: Path) -> NewFiles:
             raise UserError(f"file {path.name} exists: got the name {name}; expected one that is free. Try {other}")
     _check_hides_nothing(name, folder)
     own, templates = starter.name_of(name), {made.code: f"{kind}.py", made.test: f"{kind}_test.py"}
-    if hasattr(builtins, own) or any(own in _bound(_text(each, UNUSED)) for each in templates.values()):
+    if hasattr(builtins, own) or any(own in _bound(_text(each, UNUSED_NAMES)) for each in templates.values()):
         raise UserError(f"name {name!r} is used in the file itself: got {own}; expected another name. Try my_{name}")
     _write({path: _text(template, _names(name)) for path, template in templates.items()})
     return made

@@ -6,7 +6,7 @@ import pytest
 from ganprune.gan_models.files import kept_copies
 from ganprune.search.config import StudyConfig
 from ganprune.search.setup.kept_files import copied_from, with_own_files
-from ganprune.studies.edited_files import MOST_NAMED, edited_note
+from ganprune.studies.edited_files import MAX_NAMED_FILES, edited_note
 
 from ..tiny_study import SMALL
 
@@ -72,7 +72,7 @@ def test_many_edited_files_stay_one_line(config, tmp_path):
         (tmp_path / name).write_text("edited")
     note = edited_note("k", origins, copies)
     assert note.startswith("blocks.py, data.py, ")
-    assert f" and {len(FILES) - MOST_NAMED} others were edited" in note
+    assert f" and {len(FILES) - MAX_NAMED_FILES} others were edited" in note
 
 
 def test_nothing_is_said_of_files_that_are_gone_nor_by_records_without_origins(config, tmp_path):

@@ -19,7 +19,7 @@ from ganprune.studies.api import Search, Study
 from ganprune.studies.database.latency_profiles import ProfileStore, find_profile
 from ganprune.studies.report.html import report_html
 from ganprune.studies.results.outcome import outcome_of
-from ganprune.studies.results.tables import BEHIND_INPUT
+from ganprune.studies.results.tables import WORSE_THAN_INPUT
 
 from ..command_line import QUICK, call, refused
 from ..fakes.analytic_device import AnalyticDevice, config, profiled
@@ -166,7 +166,7 @@ def test_a_finalist_that_is_measured_over_a_budget_says_so(place, counting, budg
     assert call(monkeypatch, "show", "search", "--json") == 0
     rows = {row["trial"]: row for row in json.loads(capsys.readouterr().out)["trials"]}
     assert rows[1]["predicted_ms"] < 8.0 / 1.03
-    said = [[part for part in rows[i]["reason"].split("; ") if part != BEHIND_INPUT] for i in (0, 1)]
+    said = [[part for part in rows[i]["reason"].split("; ") if part != WORSE_THAN_INPUT] for i in (0, 1)]
     assert [[part for part in parts if part] for parts in said] == [[remark], []]
     study = Study.open("search")
     says = f"the budget was met as predicted, not as measured: {remark}"

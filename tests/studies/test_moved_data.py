@@ -63,7 +63,7 @@ def test_the_recorded_path_is_absolute_and_every_command_follows_it(place, monke
 def test_moved_data_is_found_by_its_content_and_recorded(place, monkeypatch, capsys):
     """Without `--data` each command names the cure in one line; with it the study goes on, and all commands follow."""
     (place / "pairs").rename(place / "moved")
-    opened_study._last.clear()  # each command is a process of its own
+    opened_study._LATEST_STUDY.clear()  # each command is a process of its own
     cure = r"the data of study 's' is gone: got no .*pairs; .*`ganprune resume s --data FOLDER`"
     for command in (
         ["resume", "s", "--trials", 2],

@@ -11,8 +11,8 @@ from ganprune.studies.comparison.fid import measure_fid
 from ganprune.studies.comparison.measure_options import FidOptions
 from ganprune.studies.database.reader import read_study
 from ganprune.studies.database.store import Store
-from ganprune.studies.results.accepted_changes import ACCEPTED, accepted_changes
-from ganprune.studies.resume_checks import MADE_WITH, PREPARED, StudyChanged
+from ganprune.studies.results.accepted_changes import ACCEPTED_CHANGES, accepted_changes
+from ganprune.studies.resume_checks import MADE_WITH_KEY, PREPARED_KEY, StudyChanged
 from PIL import Image
 
 LOCAL = RunOptions(executor="local")
@@ -63,15 +63,15 @@ def resume(trials: int = 2, **options) -> Study:
 def recorded(**values: str) -> None:
     """The study was made with something else than there is now."""
     with Store.open("sqlite:///ganprune.db", "s", "ganprune-artifacts") as store:
-        store.set_attribute(MADE_WITH, store.attributes[MADE_WITH] | values)
+        store.set_attribute(MADE_WITH_KEY, store.attributes[MADE_WITH_KEY] | values)
 
 
 def test_what_a_study_was_made_with_is_recorded_and_an_unchanged_one_goes_on(place):
     """Data, space, budget, metric and code by name; nothing changed, nothing refused, nothing accepted."""
-    assert list(Study.open("s").record.attributes[MADE_WITH]) == ["data", "space", "budget", "metric", "code"]
+    assert list(Study.open("s").record.attributes[MADE_WITH_KEY]) == ["data", "space", "budget", "metric", "code"]
     study = resume()
     assert [trial.state for trial in study.trials] == ["COMPLETE"] * 2
-    assert ACCEPTED not in study.record.attributes
+    assert ACCEPTED_CHANGES not in study.record.attributes
 
 
 def another_image(place):
@@ -96,8 +96,8 @@ def no_teacher(place):
 
 def another_fingerprint(place):
     with Store.open("sqlite:///ganprune.db", "s", "ganprune-artifacts") as store:
-        prepared = store.attributes[PREPARED]
-        store.set_attribute(PREPARED, prepared | {"teacher": prepared["teacher"] | {"fingerprint": "000000"}})
+        prepared = store.attributes[PREPARED_KEY]
+        store.set_attribute(PREPARED_KEY, prepared | {"teacher": prepared["teacher"] | {"fingerprint": "000000"}})
 
 
 CHANGED = {
@@ -137,10 +137,10 @@ def test_accepting_goes_on_and_is_recorded(place):
     another_image(place)
     study = resume(accept_changes=True)
     assert [trial.state for trial in study.trials] == ["COMPLETE"] * 2
-    (entry,) = study.record.attributes[ACCEPTED]
+    (entry,) = study.record.attributes[ACCEPTED_CHANGES]
     assert entry["trials"] == 1
     assert list(entry["changes"]) == ["data"]
-    assert study.record.attributes[MADE_WITH]["data"] == entry["changes"]["data"][1]
+    assert study.record.attributes[MADE_WITH_KEY]["data"] == entry["changes"]["data"][1]
     resume(3)  # it is not refused a second time
     (line,) = accepted_changes(study.record.attributes)
     assert line.startswith("from trial 1 on: data (recorded ")
@@ -182,7 +182,7 @@ def test_other_training_images_leave_qualities_comparable(place):
     draw(place / "pairs" / "train" / "1.png", 99)
     study = resume(accept_changes=True)
     assert [trial.scored for trial in study.trials] == [True, True]
-    assert list(study.record.attributes[ACCEPTED][0]["changes"]) == ["data"]
+    assert list(study.record.attributes[ACCEPTED_CHANGES][0]["changes"]) == ["data"]
 
 
 def test_a_lost_teacher_that_is_accepted_is_made_again(place):

@@ -88,7 +88,7 @@ def test_it_is_neither_exported_nor_resumed(simulated, tmp_path):
 
 def test_one_given_direction_is_timed_as_it_is_trained(tmp_path, monkeypatch, capsys):
     """A given generator is frozen while its discriminator is trained, so its steps are timed without a teacher."""
-    monkeypatch.setattr(step_times, "TIMED", 2)
+    monkeypatch.setattr(step_times, "MAX_TIMED_STEPS", 2)
     save_weights(build("resnet", {"ngf": 4, "n_blocks": 1}), tmp_path / "b.safetensors")
     model = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--data", "builtin:stripes", "--budget", "60%"]
     small = ["--image-size", 16, "--n-train", 8, "--n-test", 8, "--trials", 3, "--batch-size", 2, "--ndf", 4]
@@ -100,7 +100,7 @@ def test_one_given_direction_is_timed_as_it_is_trained(tmp_path, monkeypatch, ca
 
 def test_steps_are_timed_where_no_seconds_are_given(tmp_path, monkeypatch, capsys):
     """From the command line: a few real steps of the dense and of a small network, then the estimate."""
-    monkeypatch.setattr(step_times, "TIMED", 2)
+    monkeypatch.setattr(step_times, "MAX_TIMED_STEPS", 2)
     arguments = ["--model", "resnet", "--model-args", "ngf=4,n_blocks=1", "--data", "builtin:shapes", "--budget", "60%"]
     sizes = [
         "--image-size",

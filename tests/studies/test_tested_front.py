@@ -25,7 +25,7 @@ from ganprune.studies.bundles.bundle import read_card
 from ganprune.studies.bundles.trial_weights import open_recorded
 from ganprune.studies.database.store import Store
 from ganprune.studies.report.html import report_html
-from ganprune.studies.results.outcome import TESTED, outcome_of, quality_of
+from ganprune.studies.results.outcome import TESTED_KEY, outcome_of, quality_of
 from ganprune.studies.results.plots import plot_front
 from ganprune.studies.results.selection_gap import Gap, front_gaps, gap_line
 from ganprune.studies.results.tables import columns, csv_text, front_rows, remarks, trial_rows
@@ -122,13 +122,13 @@ def test_an_interrupted_measurement_goes_on_where_it_was(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         searched(tmp_path)
     study, kill = Study.open("s", f"sqlite:///{tmp_path}/s.db"), False
-    first = study.record.attributes[TESTED]
+    first = study.record.attributes[TESTED_KEY]
     assert len(first) == 1
     study = study.resume(run_options=LOCAL)
     front = {str(trial.number) for trial in study.front()}
     assert len(front) > 1
-    assert set(study.record.attributes[TESTED]) == front
-    assert first.items() <= study.record.attributes[TESTED].items()
+    assert set(study.record.attributes[TESTED_KEY]) == front
+    assert first.items() <= study.record.attributes[TESTED_KEY].items()
     assert sorted(asked) == sorted(f"{number}/generator.safetensors" for number in front)
     asked.clear()
     study.resume(run_options=LOCAL)
@@ -161,9 +161,9 @@ def test_no_measurement_begins_after_the_hours(tmp_path, monkeypatch):
     monkeypatch.setattr("ganprune.studies.api.measure_on_test", over)
     study = searched(tmp_path, trials=2)
     assert untested == [trial.number for trial in study.front()]
-    assert not study.record.attributes.get(TESTED)
+    assert not study.record.attributes.get(TESTED_KEY)
     monkeypatch.undo()
-    assert len(study.resume(run_options=LOCAL).record.attributes[TESTED]) == len(untested)
+    assert len(study.resume(run_options=LOCAL).record.attributes[TESTED_KEY]) == len(untested)
 
 
 def test_what_was_measured_before_a_kill_is_not_measured_again(tmp_path, monkeypatch):
@@ -179,18 +179,18 @@ def test_what_was_measured_before_a_kill_is_not_measured_again(tmp_path, monkeyp
         searched(tmp_path, trials=2)
     monkeypatch.undo()
     study = Study.open("s", f"sqlite:///{tmp_path}/s.db")
-    assert not study.record.attributes.get(TESTED)
+    assert not study.record.attributes.get(TESTED_KEY)
     number = study.front()[0].number
     path = study.folder.path / f"{number}/generator.safetensors{SUFFIX}"
     kept = read_json(path)
     measured = []
     monkeypatch.setattr(tested, "measured_on_test", lambda *given: measured.append(given) or measured_on_test(*given))
     study = study.resume(run_options=LOCAL)
-    assert study.record.attributes[TESTED][str(number)] == kept["measurements"]
+    assert study.record.attributes[TESTED_KEY][str(number)] == kept["measurements"]
     assert len(measured) == len(study.front()) - 1
     write_json(path, {**kept, "request": "another"})
     with Store.open(study.storage, "s", study.artifacts) as store:
-        store.set_attribute(TESTED, {})
+        store.set_attribute(TESTED_KEY, {})
     study.resume(run_options=LOCAL)
     assert len(measured) == len(study.front())
 
@@ -201,13 +201,13 @@ def test_an_export_records_what_it_measures_on_the_test(tmp_path, monkeypatch):
     study = searched(tmp_path, trials=2)
     one, two = (trial.number for trial in study.trials)
     study.export(one, tmp_path / "one", formats=())
-    known = Study.open("s", study.storage).record.attributes[TESTED]
+    known = Study.open("s", study.storage).record.attributes[TESTED_KEY]
     assert [*known] == [str(one)]
     assert [Measurement.from_json(each) for each in known[str(one)]] == list(read_card(tmp_path / "one").tested)
     with Store.open(study.storage, "s", study.artifacts), pytest.warns(UserWarning, match="on its card alone: study"):
         study.export(two, tmp_path / "two", formats=())
     assert read_card(tmp_path / "two").tested
-    assert [*Study.open("s", study.storage).record.attributes[TESTED]] == [str(one)]
+    assert [*Study.open("s", study.storage).record.attributes[TESTED_KEY]] == [str(one)]
 
 
 def test_a_study_that_compares_on_the_test_measures_nothing_again(tmp_path):
@@ -216,7 +216,7 @@ def test_a_study_that_compares_on_the_test_measures_nothing_again(tmp_path):
     outcome = outcome_of(study.record)
     assert not outcome.selects
     assert all(splits_said(trial.ended().measurements) == {"test-vs-test"} for trial in study.trials)
-    assert TESTED not in study.record.attributes
+    assert TESTED_KEY not in study.record.attributes
     assert (outcome.teacher_tested, outcome.inputs_tested) == ((), ())
     assert gap_line(outcome) == ""
 
@@ -307,7 +307,7 @@ def test_tables_files_plot_and_report_name_both_splits(study, tmp_path):
     ):
         assert said in page
     assert plot_front(outcome) != plot_front(replace(outcome, study=replace(
-        outcome.study, attributes={k: v for k, v in outcome.study.attributes.items() if k != TESTED})))  # fmt: skip
+        outcome.study, attributes={k: v for k, v in outcome.study.attributes.items() if k != TESTED_KEY})))  # fmt: skip
 
 
 def test_a_study_that_chose_by_the_test_has_the_columns_that_it_had(tmp_path):
@@ -343,8 +343,8 @@ def test_a_bundle_has_both_qualities_by_name(study, tmp_path):
 def test_a_bundle_whose_images_are_gone_says_why_it_was_not_tested(study, tmp_path, monkeypatch):
     """Without the data there is no number but a note with the reason; the export is made."""
     monkeypatch.setattr(Splits, "open", lambda splits, name: (_ for _ in ()).throw(UserError("the images are gone")))
-    record = replace(study.record, attributes={k: v for k, v in study.record.attributes.items() if k != TESTED})
-    opened_study._last.clear()
+    record = replace(study.record, attributes={k: v for k, v in study.record.attributes.items() if k != TESTED_KEY})
+    opened_study._LATEST_STUDY.clear()
     card = replace(study, record=record).export(study.front()[0].number, tmp_path / "bundle")
     assert card.tested == ()
     assert any("not measured on the test split: the images are gone" in note for note in card.notes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ganprune.studies.database.reader import read_study
-from ganprune.studies.results.outcome import TESTED
+from ganprune.studies.results.outcome import TESTED_KEY
 
 from .kills import DRIVER, ROOT, Nursery, alive, descendants, sigkill, wait_for
 
@@ -43,7 +43,7 @@ class Torn:
         driver's own process still writes its result.
         """
         rows, study = [], read_study(self.url, "s")
-        tested = study.attributes.get(TESTED) or {}
+        tested = study.attributes.get(TESTED_KEY) or {}
         for t in study.trials:
             kept = t.outcome if t.state == "COMPLETE" else None
             rows.append(

@@ -13,7 +13,7 @@ from .printed_latency import read_latency
 
 COMMAND_SECONDS = 900
 SHAPE_SLOT = "{shape}"
-LONGEST_SAID = 300
+MAX_QUOTED_CHARACTERS = 300
 
 
 def run_command(
@@ -52,7 +52,7 @@ def run_command(
     except subprocess.TimeoutExpired:
         raise WorkFailed(f"--device-command took longer than {seconds:g} s: {template}") from None
     if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout).split())[-LONGEST_SAID:]
+        said = " ".join((done.stderr.strip() or done.stdout).split())[-MAX_QUOTED_CHARACTERS:]
         raise WorkFailed(f"--device-command ended with exit code {done.returncode}: {said or template}")
     try:
         return read_latency(done.stdout)

@@ -14,7 +14,7 @@ from ..latency import MachineBusy, Timing
 
 MS_PER_UNIT = {"s": 1e3, "sec": 1e3, "ms": 1.0, "us": 1e-3, "µs": 1e-3, "ns": 1e-6}
 EXAMPLE = '{"median_ms": 12.5, "p90_ms": 13.1, "n": 50}'
-LONGEST_SHOWN = 200
+MAX_SHOWN_CHARACTERS = 200
 NCNN_DIGIT_MS = 0.01  # the last digit that benchncnn prints
 
 _NUMBER = r"([0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?)"
@@ -44,7 +44,9 @@ def read_latency(text: str) -> Timing:
         raise WorkFailed(f"--device-command printed nothing: {expected}. Try it by hand")
     if re.fullmatch(r"[+-]?" + _NUMBER, lines[-1]):
         raise WorkFailed(f"--device-command printed a number without a unit: got {lines[-1]}; {expected}")
-    raise WorkFailed(f"--device-command printed no latency: got {' '.join(lines)[-LONGEST_SHOWN:]!r}; {expected}")
+    raise WorkFailed(
+        f"--device-command printed no latency: got {' '.join(lines)[-MAX_SHOWN_CHARACTERS:]!r}; {expected}"
+    )
 
 
 def _json(text: str) -> Timing | None:
@@ -67,8 +69,8 @@ def _json(text: str) -> Timing | None:
         return Timing(median, max(median, float(found.get("p90_ms", median))), int(found.get("n", 1)))
     except (KeyError, TypeError, ValueError, OverflowError):
         raise WorkFailed(
-            f"--device-command printed JSON without a latency: got {json.dumps(found)[:LONGEST_SHOWN]}; expected "
-            f"a line such as {EXAMPLE}"
+            f"--device-command printed JSON without a latency: got {json.dumps(found)[:MAX_SHOWN_CHARACTERS]}; "
+            f"expected a line such as {EXAMPLE}"
         ) from None
 
 

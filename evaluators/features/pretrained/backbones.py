@@ -14,7 +14,7 @@ _VGG = (64, 64, None, 128, 128, None, 256, 256, 256, None, 512, 512, 512, None, 
 # Modules that give a map: each ReLU before a pooling; in AlexNet also the ReLU before each further convolution.
 MAPS: dict[Backbone, tuple[int, ...]] = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}
 WIDTHS: dict[Backbone, tuple[int, ...]] = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
-LEAST_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16}
+MIN_SIDE: dict[Backbone, int] = {"alex": 31, "vgg": 16}
 
 
 def alexnet() -> nn.Sequential:

@@ -26,7 +26,7 @@ from ..jackknife import group_jackknife
 from ..metric import RealSide
 
 SPLITS = 10
-FEWEST = 2 * SPLITS  # with one image per split the score is 1, whatever the image
+MIN_IMAGES = 2 * SPLITS  # with one image per split the score is 1, whatever the image
 
 
 class Classifier(Protocol):
@@ -111,8 +111,8 @@ class ClassScore:
             return []
         n = self._sums.n
         name = class_score_name(self._classifier.name, n, SPLITS)
-        if n < FEWEST:
-            reason = f"{n} images are too few: {SPLITS} splits need {FEWEST}"
+        if n < MIN_IMAGES:
+            reason = f"{n} images are too few: {SPLITS} splits need {MIN_IMAGES}"
             return [Measurement.absent(name, "1", reason, n)]
         found = group_jackknife(lambda scores: float(scores.mean()), [self._sums.scores()], n_groups=SPLITS)
         how = f"mean over {SPLITS} splits, image i in split i modulo {SPLITS}; interval: jackknife over splits"

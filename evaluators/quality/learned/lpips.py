@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 from ....gan_models.files.errors import UserError
 from ....gan_models.files.hashes import file_sha256
-from ...features.pretrained.backbones import LEAST_SIDE, MAPS, WIDTHS, Backbone, alexnet, stages, vgg16
+from ...features.pretrained.backbones import MAPS, MIN_SIDE, WIDTHS, Backbone, alexnet, stages, vgg16
 from ...features.pretrained.weight_file import read_tensors
 from ...measurement import Measurement
 from ..reference_based import MeanOverImages
 
 # First digits of the sha256 of the published files: the learned weights, and torchvision's network.
-_PUBLISHED: dict[Backbone, tuple[str, str]] = {"alex": ("df73285e", "7be5be79"), "vgg": ("a78928a0", "397923af")}
+_PUBLISHED_HASHES: dict[Backbone, tuple[str, str]] = {"alex": ("df73285e", "7be5be79"), "vgg": ("a78928a0", "397923af")}
 _TITLES: dict[Backbone, str] = {"alex": "AlexNet", "vgg": "VGG-16"}
 # Mean and deviation of ImageNet's channels for images in [-1, 1]: 2 mean - 1 and 2 deviation.
 _SHIFT, _SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)
@@ -77,10 +77,10 @@ class LpipsDistance(MeanOverImages):
 
     def __init__(self, backbone: Backbone, lpips: Path, network: Path) -> None:
         super().__init__()
-        self._least = LEAST_SIDE[backbone]
+        self._least = MIN_SIDE[backbone]
         self._lpips = load_lpips(backbone, lpips, network)
         digits = [file_sha256(path) for path in (lpips, network)]
-        published = all(one.startswith(known) for one, known in zip(digits, _PUBLISHED[backbone], strict=True))
+        published = all(one.startswith(known) for one, known in zip(digits, _PUBLISHED_HASHES[backbone], strict=True))
         self.name = f"lpips[{backbone}{'' if published else f'-{digits[0][:4]}{digits[1][:4]}'}]"
         self._how = f"sha256 {digits[0][:8]} and {digits[1][:8]}"
         self._too_small = 0

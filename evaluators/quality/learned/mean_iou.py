@@ -28,7 +28,7 @@ from ..jackknife import group_jackknife
 from ..metric import RealSide
 
 GROUPS = 20  # groups of the jackknife
-FEWEST = 4  # minimum number of images for an interval
+MIN_IMAGES = 4  # minimum number of images for an interval
 _RUNTIMES = {".pt2": "exported-program", ".onnx": "onnxruntime"}
 
 
@@ -191,7 +191,7 @@ class MeanIoU:
         how = f"labels: {labels}; {int((counts[:, 1].sum(0) > 0).sum())} classes occur"
         how += f"; ignored: {', '.join(map(str, segmenter.ignored))}" if segmenter.ignored else ""
         how += f"; segmenter sha256 {segmenter.version}" if segmenter.version else ""
-        if self._full and n >= FEWEST:
+        if self._full and n >= MIN_IMAGES:
             found = group_jackknife(_mean_of, [counts.flatten(1)], n_groups=min(GROUPS, n))
             low, high = max(found.low, 0.0), min(found.high, 1.0)
             how += f"; interval: delete-a-group jackknife, {min(GROUPS, n)} groups"

@@ -12,8 +12,8 @@ import numpy as np
 from ...files.errors import UserError
 from .resizing import bicubic
 
-REACH = 3.0  # a kernel ends at this many standard deviations
-WIDEST = 20.0  # maximum in pixels; a kernel of 121 x 121
+KERNEL_REACH = 3.0  # a kernel ends at this many standard deviations
+MAX_SIGMA = 20.0  # maximum in pixels; a kernel of 121 x 121
 
 
 def checked_range(name: str, bounds: tuple[float, ...], low: float, high: float) -> None:
@@ -43,7 +43,7 @@ def gaussian_kernel(sigma: float, across: float, angle: float) -> np.ndarray:
         across: Standard deviation along the second axis.
         angle: Angle of the first axis, in radians.
     """
-    reach = max(1, int(np.ceil(REACH * max(sigma, across))))
+    reach = max(1, int(np.ceil(KERNEL_REACH * max(sigma, across))))
     y, x = np.mgrid[-reach : reach + 1, -reach : reach + 1].astype(np.float64)
     along, aside = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
     kernel = np.exp(-0.5 * ((along / max(sigma, 1e-3)) ** 2 + (aside / max(across, 1e-3)) ** 2))
@@ -95,7 +95,7 @@ class Blur:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        checked_range("sigma of blur", as_range(self.sigma), 0, WIDEST)
+        checked_range("sigma of blur", as_range(self.sigma), 0, MAX_SIGMA)
         checked_range("anisotropic", (self.anisotropic,), 0, 1)
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...files.errors import UserError
 
-WHITE = 255.0
+WHITE_LEVEL = 255.0
 
 
 class Degradation(Protocol):
@@ -60,4 +60,4 @@ def degraded(degradation: Degradation, pixels: np.ndarray, scale: int, seed: int
             f"degradation {name} does not return a picture: got {found} of a picture "
             f"{pixels.shape} at scale {scale}; expected {expected} of 0 to 255"
         )
-    return low.clip(0, WHITE).round().astype(np.uint8)
+    return low.clip(0, WHITE_LEVEL).round().astype(np.uint8)

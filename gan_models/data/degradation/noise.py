@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .blur import as_range, checked_range, drawn
-from .degradation import WHITE
+from .degradation import WHITE_LEVEL
 from .resizing import bicubic
 
 
@@ -33,9 +33,9 @@ def shot_noise(pixels: np.ndarray, photons: float, gray: bool, random: np.random
         gray: True if all channels have the same noise, that of their mean.
         random: Source of the noise.
     """
-    light = pixels.clip(0, WHITE)
+    light = pixels.clip(0, WHITE_LEVEL)
     light = light.mean(2, keepdims=True) if gray else light
-    counted = random.poisson(light * (photons / WHITE)) * (WHITE / photons)
+    counted = random.poisson(light * (photons / WHITE_LEVEL)) * (WHITE_LEVEL / photons)
     return (pixels + (counted - light)).astype(np.float32)
 
 
@@ -54,7 +54,7 @@ class Noise:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        checked_range("sigma of noise", as_range(self.sigma), 0, WHITE)
+        checked_range("sigma of noise", as_range(self.sigma), 0, WHITE_LEVEL)
 
     def __call__(self, pixels: np.ndarray, scale: int, random: np.random.Generator) -> np.ndarray:
         """Return the low side."""

@@ -13,11 +13,11 @@ import numpy as np
 
 from ...files.errors import UserError
 from ...files.pictures.picture import resized
-from .blur import WIDEST, blurred, checked_range, drawn, drawn_kernel, sinc_kernel
-from .degradation import WHITE
+from .blur import MAX_SIGMA, blurred, checked_range, drawn, drawn_kernel, sinc_kernel
+from .degradation import WHITE_LEVEL
 from .noise import gaussian_noise, shot_noise
 
-MOST_ROUNDS = 4
+MAX_ROUNDS = 4
 SMALLEST = 8  # minimum pixels per side between two steps
 SINC_REACHES = (3, 10)  # pixels: kernels of 7 x 7 to 21 x 21, as published
 
@@ -27,7 +27,7 @@ def jpeg(pixels: np.ndarray, quality: int) -> np.ndarray:
     from PIL import Image
 
     file = io.BytesIO()
-    Image.fromarray(pixels.clip(0, WHITE).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
+    Image.fromarray(pixels.clip(0, WHITE_LEVEL).round().astype(np.uint8)).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file), np.float32)
 
 
@@ -68,11 +68,11 @@ class Real:
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        if not 1 <= self.rounds <= MOST_ROUNDS:
-            raise UserError(f"invalid rounds of degradation: got {self.rounds}; expected 1 to {MOST_ROUNDS}")
-        checked_range("sigma of blur", self.sigma, 0, WIDEST)
+        if not 1 <= self.rounds <= MAX_ROUNDS:
+            raise UserError(f"invalid rounds of degradation: got {self.rounds}; expected 1 to {MAX_ROUNDS}")
+        checked_range("sigma of blur", self.sigma, 0, MAX_SIGMA)
         checked_range("resize", self.resize, 0.1, 4)
-        checked_range("noise", self.noise, 0, WHITE)
+        checked_range("noise", self.noise, 0, WHITE_LEVEL)
         checked_range("photons", self.photons, 1, 1e6)
         checked_range("quality of JPEG", self.quality, 1, 95)
         checked_range("cutoff", self.cutoff, 0.1, np.pi)
@@ -95,12 +95,12 @@ class Real:
             if left:
                 pixels = jpeg(pixels, round(drawn(self.quality, random)))
         # A shared file is first downsampled and then compressed; it is sharpened before or after that.
-        low = resized(pixels.clip(0, WHITE), width, height)
+        low = resized(pixels.clip(0, WHITE_LEVEL), width, height)
         kernel, before = self._ringing(random), bool(random.random() < 0.5)
         if random.random() >= self.last_sinc:
             return jpeg(low, round(drawn(self.quality, random)))
         low = jpeg(blurred(low, kernel) if before else low, round(drawn(self.quality, random)))
-        return low if before else blurred(low, kernel).clip(0, WHITE)
+        return low if before else blurred(low, kernel).clip(0, WHITE_LEVEL)
 
     def _ringing(self, random: np.random.Generator) -> np.ndarray:
         """Return a sinc filter of random cutoff and size."""

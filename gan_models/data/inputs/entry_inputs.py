@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate, one_hot
 from ...files.errors import UserError
 from ...files.pictures.picture_reader import picture_fault
 from ...files.texts.number_text import counted
-from ...networks.specs import ONLY, Input, InputSpec
+from ...networks.specs import DEFAULT_INPUT_NAME, Input, InputSpec
 from ..dataset import ImageSet
 from ..image_readers import PLANES_CURE, doubts_of, some_of
 from ..own_data.items import OwnItems
@@ -146,7 +146,7 @@ class EntryInputs:
 
     def key(self, one: Input) -> str:
         """Return the name of an input in a batch: its own, or `input` if no other one is read from files."""
-        return one.name if len(self.read_names) > 1 else ONLY
+        return one.name if len(self.read_names) > 1 else DEFAULT_INPUT_NAME
 
     def of_batch(self, batch: Mapping[str, Tensor], seed: Callable[[int], int]) -> tuple[Tensor, ...]:
         """Return the generator's inputs; latents follow from the batch's step.

@@ -24,7 +24,7 @@ from ..spec import PictureForm
 from .instance_edges import read_edges
 from .nearest import nearest
 
-MOST_CHECKED = 500  # number of files per input whose values are checked before training
+MAX_CHECKED_FILES = 500  # number of files per input whose values are checked before training
 # What the readers of arrays and sounds raise; `wave` raises RuntimeError without a message for a chunk that ends early.
 UNREADABLE = (OSError, ValueError, EOFError, IndexError, RuntimeError, ArithmeticError, MemoryError, wave.Error)
 _WHITE_OF_16_BITS = 32768.0
@@ -78,7 +78,10 @@ class PictureParts:
         return read
 
     def check(self) -> None:
-        """Check masks and label maps, at most `MOST_CHECKED` of each, evenly spread. Raises UserError as `read`."""
+        """Check masks and label maps: at most `MAX_CHECKED_FILES` of each, evenly spread.
+
+        Raises UserError as `read`.
+        """
         for part, form, column in zip(self.parts, self.forms, zip(*self.entries, strict=True), strict=True):
             if part is not None and part.kind != "image":
                 for place in _spread(len(self)):
@@ -127,7 +130,7 @@ class ValueParts:
         )
 
     def check(self) -> None:
-        """Read at most `MOST_CHECKED` entries, evenly spread. Raises UserError as `read`."""
+        """Read at most `MAX_CHECKED_FILES` entries, evenly spread. Raises UserError as `read`."""
         for place in _spread(len(self)):
             self.read(place)
 
@@ -240,5 +243,5 @@ def _sound(path: Path) -> np.ndarray:
 
 
 def _spread(n: int) -> list[int]:
-    """Return at most `MOST_CHECKED` evenly spread indices below n."""
-    return np.unique(np.linspace(0, n - 1, min(n, MOST_CHECKED)).round().astype(int)).tolist()
+    """Return at most `MAX_CHECKED_FILES` evenly spread indices below n."""
+    return np.unique(np.linspace(0, n - 1, min(n, MAX_CHECKED_FILES)).round().astype(int)).tolist()

@@ -22,7 +22,7 @@ from .instance_edges import EDGES, INSTANCE
 TARGET = "target"
 ARRAYS = (".npy", ".wav")  # suffixes of files other than pictures
 NO_ROLE = "of no input and no target"
-_SHOWN = 5
+_MAX_NAMED = 5
 
 _Key = tuple[str, ...]
 
@@ -147,4 +147,4 @@ def is_read(name: str) -> bool:
 
 def _stems(keys: Iterable[_Key]) -> str:
     names = sorted("/".join(key[1:]) for key in keys)
-    return ", ".join(names[:_SHOWN]) + ", ..." * (len(names) > _SHOWN)
+    return ", ".join(names[:_MAX_NAMED]) + ", ..." * (len(names) > _MAX_NAMED)

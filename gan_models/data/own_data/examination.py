@@ -12,9 +12,9 @@ from ..dataset import ImageSet
 from .parts import ItemParts
 from .splits import OwnData
 
-LOOKED_AT = 64  # items that are read per split, evenly spread, if the data have their own fingerprint
-SLOW_S = 60.0  # seconds; a longer reading causes a note
-USUAL = (-1.0, 1.0)
+MAX_EXAMINED_ITEMS = 64  # items that are read per split, evenly spread, if the data have their own fingerprint
+SLOW_READING_S = 60.0  # seconds; a longer reading causes a note
+USUAL_RANGE = (-1.0, 1.0)
 
 
 @dataclass
@@ -63,7 +63,7 @@ def examined(data: OwnData, splits: Mapping[str, ImageSet]) -> Examination:
     found.notes += data.notes
     if not data.fingerprint:
         found.notes += _copies(digests)
-        if (seconds := time.monotonic() - started) > SLOW_S:
+        if (seconds := time.monotonic() - started) > SLOW_READING_S:
             found.notes.append(
                 f"reading all items of {data.what} took {seconds:.0f} s, now and at each resume: a fingerprint of its "
                 f"own, such as {data.reference.rpartition(':')[2]}.fingerprint = '2', spares that"
@@ -77,7 +77,7 @@ def examined(data: OwnData, splits: Mapping[str, ImageSet]) -> Examination:
 
 
 def _looked_at(length: int, few: bool) -> range:
-    return range(0, length, max(1, length // LOOKED_AT)) if few else range(length)
+    return range(0, length, max(1, length // MAX_EXAMINED_ITEMS)) if few else range(length)
 
 
 def _read(images: ImageSet, index: int) -> Iterator[tuple[str, float]]:
@@ -89,7 +89,7 @@ def _read(images: ImageSet, index: int) -> Iterator[tuple[str, float]]:
         if not isinstance(pictures, ItemParts):
             continue
         for part, value in zip(pictures.parts, found, strict=True):
-            if part.what.kind == "image" and part.what.value_range == USUAL and value.is_floating_point():
+            if part.what.kind == "image" and part.what.value_range == USUAL_RANGE and value.is_floating_point():
                 yield part.name, float(value.min()) / 127.5 - 1
 
 

@@ -18,7 +18,7 @@ from ...networks.value_ranges import translate
 from ..spec import DataSpec, PictureForm
 from .items import Names, OwnItems, shown, tensor_of
 
-WHITE = 255.0
+WHITE_LEVEL = 255.0
 OVERSHOOT = 0.01  # tolerance of a range, beyond its ends, for overshoot by interpolation
 
 
@@ -161,7 +161,7 @@ def _read(part: Part, value: Any) -> Tensor:
         return found
     _check_range(part, found)
     bounds = one.value_range or RANGES[one.kind]
-    return translate(found, bounds, (0.0, WHITE) if one.kind == "image" else RANGES[one.kind])
+    return translate(found, bounds, (0.0, WHITE_LEVEL) if one.kind == "image" else RANGES[one.kind])
 
 
 def _expected(part: Part) -> str:
@@ -229,10 +229,10 @@ def _mask(part: Part, found: Tensor) -> Tensor:
     if found.is_floating_point():
         _check_range(part, found)
         low, high = part.what.value_range or RANGES["mask"]
-        found = translate(found.float(), (low, high), (0.0, WHITE))
+        found = translate(found.float(), (low, high), (0.0, WHITE_LEVEL))
     else:
-        found = found.to(torch.uint8) * (1 if int(found.max()) > 1 else int(WHITE))
-    gray = (found != 0) & (found != WHITE)
+        found = found.to(torch.uint8) * (1 if int(found.max()) > 1 else int(WHITE_LEVEL))
+    gray = (found != 0) & (found != WHITE_LEVEL)
     if bool(gray.any()) and not part.soft:
         raise _Unfit(
             "has other values than black and white",

@@ -25,7 +25,7 @@ from ...networks.user_builders import named_arguments, needed
 from .items import Columns, OwnItems
 
 NAMES = {"train": ("train",), "val": ("val", "validation", "valid", "selection", "select"), "test": ("test",)}
-ABOUT = ("fingerprint", "classes")  # attributes allowed beside the splits
+EXTRA_ATTRIBUTES = ("fingerprint", "classes")  # attributes allowed beside the splits
 _EXAMPLE = '{"train": ..., "test": ...}'
 
 
@@ -153,11 +153,11 @@ class OwnData:
     def _of_result(self, split: str) -> Any:
         result = self._result
         if isinstance(result, Mapping):
-            known = {name for names in NAMES.values() for name in names} | {*ABOUT}
+            known = {name for names in NAMES.values() for name in names} | {*EXTRA_ATTRIBUTES}
             if unknown := [str(name) for name in result if name not in known]:
                 raise UserError(
                     f"{self.what} has splits of other names: got {', '.join(unknown)}; expected "
-                    f"{', '.join(NAMES)}, and optionally {' or '.join(ABOUT)}. Try {_EXAMPLE}"
+                    f"{', '.join(NAMES)}, and optionally {' or '.join(EXTRA_ATTRIBUTES)}. Try {_EXAMPLE}"
                 )
             return next((result[name] for name in NAMES[split] if result.get(name) is not None), None)
         found = [getattr(result, name, None) for name in NAMES[split]]
@@ -172,7 +172,7 @@ class OwnData:
         return parts[0] if parts else None
 
 
-_opened: dict[tuple[str, str, int], OwnData] = {}
+_DATA_BY_PLACE: dict[tuple[str, str, int], OwnData] = {}
 
 
 def own_data(reference: str, seed: int) -> OwnData:
@@ -188,6 +188,6 @@ def own_data(reference: str, seed: int) -> OwnData:
     path = file_of(reference)
     there = path is not None and located(path).is_file()
     key = (reference, code_sha256(located(path)) if there and path is not None else "", seed)
-    if key not in _opened:
-        _opened[key] = OwnData(reference, seed)
-    return _opened[key]
+    if key not in _DATA_BY_PLACE:
+        _DATA_BY_PLACE[key] = OwnData(reference, seed)
+    return _DATA_BY_PLACE[key]

@@ -24,7 +24,7 @@ TITLE = "LiteRT in 8 bits"
 N_EXAMPLES = 32
 # Layers, and what only moves values; sums and roots of a norm lose their digits in 8 bits.
 LAYERS = ("CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D_TRANSPOSE", "FULLY_CONNECTED")
-MOVED = ("RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "CONCATENATION", "PAD", "RESIZE_NEAREST_NEIGHBOR")
+MOVING_OPERATORS = ("RESHAPE", "TRANSPOSE", "SLICE", "STRIDED_SLICE", "CONCATENATION", "PAD", "RESIZE_NEAREST_NEIGHBOR")
 LARGEST_ERROR = 0.5  # of the output's spread: another network is as far as that
 
 
@@ -103,7 +103,7 @@ def _recipe() -> Any:
     manager: Any = import_module("ai_edge_quantizer.recipe_manager").RecipeManager()
     kinds: Any = import_module("ai_edge_quantizer.qtyping").TFLOperationName
     algorithm: Any = import_module("ai_edge_quantizer.algorithm_manager").AlgorithmName.MIN_MAX_UNIFORM_QUANT
-    for name in (*LAYERS, *MOVED):
+    for name in (*LAYERS, *MOVING_OPERATORS):
         manager.add_static_config(
             regex=".*",
             operation_name=kinds[name],

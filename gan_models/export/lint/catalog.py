@@ -11,18 +11,18 @@ from .rule_set import RuleSet
 if TYPE_CHECKING:
     from .rule import Rule
 
-_HERE = "ganprune.gan_models.export.lint"
+_PACKAGE = "ganprune.gan_models.export.lint"
 
 RUNTIME_RULES: OpenTable[RuleSet] = OpenTable(
     "runtime",
     {
-        "onnxruntime": RuleSet("ONNX Runtime on CPUs", "onnx", f"{_HERE}.onnx_runtime:RULES", "float32 kernels"),
-        "litert": RuleSet("LiteRT on CPUs", "litert", f"{_HERE}.litert:CPU", "kernels without XNNPACK"),
-        "litert-gpu": RuleSet("LiteRT's GPU delegate", "litert", f"{_HERE}.litert:GPU", "the CPU"),
-        "ncnn": RuleSet("ncnn", "ncnn", f"{_HERE}.ncnn:RULES"),
-        "openvino": RuleSet("OpenVINO on CPUs", "openvino", f"{_HERE}.openvino:RULES"),
-        "coreml": RuleSet("Core ML's Neural Engine", "coreml", f"{_HERE}.core_ml:RULES", "GPU or CPU"),
-        "tensorrt": RuleSet("TensorRT", "onnx", f"{_HERE}.tensorrt:RULES"),
+        "onnxruntime": RuleSet("ONNX Runtime on CPUs", "onnx", f"{_PACKAGE}.onnx_runtime:RULES", "float32 kernels"),
+        "litert": RuleSet("LiteRT on CPUs", "litert", f"{_PACKAGE}.litert:CPU", "kernels without XNNPACK"),
+        "litert-gpu": RuleSet("LiteRT's GPU delegate", "litert", f"{_PACKAGE}.litert:GPU", "the CPU"),
+        "ncnn": RuleSet("ncnn", "ncnn", f"{_PACKAGE}.ncnn:RULES"),
+        "openvino": RuleSet("OpenVINO on CPUs", "openvino", f"{_PACKAGE}.openvino:RULES"),
+        "coreml": RuleSet("Core ML's Neural Engine", "coreml", f"{_PACKAGE}.core_ml:RULES", "GPU or CPU"),
+        "tensorrt": RuleSet("TensorRT", "onnx", f"{_PACKAGE}.tensorrt:RULES"),
     },
     group="ganprune.runtime_rules",
     row_type=RuleSet,

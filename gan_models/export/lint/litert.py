@@ -9,7 +9,7 @@ XNNPACK = "https://github.com/google-ai-edge/LiteRT/blob/main/tflite/delegates/x
 GPU_DOCS = "https://ai.google.dev/edge/litert/performance/gpu"
 GPU_PARSER = "https://github.com/google-ai-edge/LiteRT/blob/main/tflite/delegates/gpu/common/model_builder.cc"
 CONVERTER = "https://github.com/google-ai-edge/litert-torch/issues/316"
-MOST_JOINED = 5  # inputs of a concatenation in XNNPACK: its page says 4, and ai-edge-litert 2.3 takes 5
+MAX_CONCATENATED_INPUTS = 5  # inputs of a concatenation in XNNPACK: its page says 4, and ai-edge-litert 2.3 takes 5
 GPU_CHANNELS = 4  # of a slice of a tensor on a GPU
 
 FOURIER = ("fft_rfft2", "fft_irfft2", "fft_rfft", "fft_irfft", "fft_fft2", "fft_ifft2", "fft_rfftn", "fft_irfftn")
@@ -17,7 +17,7 @@ SAMPLED = ("grid_sampler_2d", "grid_sampler", "upsample_bicubic2d")
 
 
 def _many_joined(call: Call) -> bool:
-    return len(call.arguments["tensors"]) > MOST_JOINED
+    return len(call.arguments["tensors"]) > MAX_CONCATENATED_INPUTS
 
 
 def _reflects(call: Call) -> bool:
@@ -48,7 +48,11 @@ CPU = (
     ),
     Rule("falls back", ("conv3d", "conv_transpose3d"), "XNNPACK has no convolution in three dimensions", XNNPACK),
     Rule(
-        "falls back", ("cat",), f"XNNPACK joins at most {MOST_JOINED} tensors at once", XNNPACK, _many_joined,
+        "falls back",
+        ("cat",),
+        f"XNNPACK joins at most {MAX_CONCATENATED_INPUTS} tensors at once",
+        XNNPACK,
+        _many_joined,
     ),
     Rule(
         "falls back", ("reflection_pad2d", "pad"),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...files.errors import UserError
 from ...networks.specs import RANGES, InputSpec
 
-LARGEST = 255  # of a byte
+LARGEST_BYTE = 255  # of a byte
 NCHW, NHWC = (2, 3), (1, 2)  # axes of height and width
 
 
@@ -36,14 +36,16 @@ class TakesBytes(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         """Return uint8 (N, H, W, C) for pictures of uint8 (N, H, W, C) and other inputs as the network takes them."""
         given = [
-            x if bounds is None else x.permute(0, 3, 1, 2).float() / (LARGEST / (bounds[1] - bounds[0])) + bounds[0]
+            x
+            if bounds is None
+            else x.permute(0, 3, 1, 2).float() / (LARGEST_BYTE / (bounds[1] - bounds[0])) + bounds[0]
             for x, bounds in zip(inputs, self.ranges, strict=True)
         ]
         output = self.network(*given)
         while isinstance(output, tuple | list):
             output = output[0]
         low, high = self.bounds
-        steps = torch.clamp((output - low) * (LARGEST / (high - low)), 0, LARGEST)
+        steps = torch.clamp((output - low) * (LARGEST_BYTE / (high - low)), 0, LARGEST_BYTE)
         return torch.round(steps).to(torch.uint8).permute(0, 2, 3, 1)
 
 
@@ -69,7 +71,7 @@ class PixelForm:
     @property
     def step(self) -> float:
         """One step of the output, in the generator's values."""
-        return (self.bounds[1] - self.bounds[0]) / LARGEST
+        return (self.bounds[1] - self.bounds[0]) / LARGEST_BYTE
 
     @property
     def sides(self) -> tuple[tuple[int, int], ...]:
@@ -115,9 +117,9 @@ class PixelForm:
 
 def _bytes(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = bounds
-    return torch.round(torch.clamp((x.float() - low) * (LARGEST / (high - low)), 0, LARGEST)).to(torch.uint8)
+    return torch.round(torch.clamp((x.float() - low) * (LARGEST_BYTE / (high - low)), 0, LARGEST_BYTE)).to(torch.uint8)
 
 
 def _values(x: Tensor, bounds: tuple[float, float]) -> Tensor:
     low, high = bounds
-    return x.float() / (LARGEST / (high - low)) + low
+    return x.float() / (LARGEST_BYTE / (high - low)) + low

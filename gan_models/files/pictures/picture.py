@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from ..texts.number_text import counted
-from .colors import CHANNELS, LUMA, OF_LAB, scaled_lab
+from .colors import CHANNELS, LAB_PARTS, LUMA, scaled_lab
 
-MOST_COLORS = 4  # number of channels of a color, including transparency
+MAX_COLOR_CHANNELS = 4  # number of channels of a color, including transparency
 
 
 class PictureError(ValueError):
@@ -82,7 +82,7 @@ class Picture:
             raise PictureError(reason)
         if wanted:
             return resized(self._all_channels(), width, height)
-        if color in OF_LAB:
+        if color in LAB_PARTS:
             return scaled_lab(resized(self.pixels, width, height), color)
         return resized(self._in_color(color), width, height)
 
@@ -112,7 +112,7 @@ def picture_of_channels(values: np.ndarray) -> Picture:
     channels = values.shape[2]
     shown = values[:, :, :1].repeat(3, 2) if channels < 3 else values[:, :, :3]
     alpha = values[:, :, -1].round().astype(np.uint8) if channels in (2, 4) else None
-    return Picture(shown, alpha, channels < 3, values if channels > MOST_COLORS else None)
+    return Picture(shown, alpha, channels < 3, values if channels > MAX_COLOR_CHANNELS else None)
 
 
 def channels_fault(channels: int, planes: int = 0) -> str | None:
@@ -124,8 +124,8 @@ def channels_fault(channels: int, planes: int = 0) -> str | None:
     """
     if planes and channels != planes:
         return f"it has {counted(channels, 'channel')}; expected {planes}"
-    if not planes and channels > MOST_COLORS:
-        return f"it has {counted(channels, 'channel')}; expected 1 to {MOST_COLORS}"
+    if not planes and channels > MAX_COLOR_CHANNELS:
+        return f"it has {counted(channels, 'channel')}; expected 1 to {MAX_COLOR_CHANNELS}"
     return None
 
 
@@ -150,7 +150,7 @@ def resized(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
     image = _pillow()
     if pixels.shape[:2] == (height, width):
         return pixels
-    if pixels.shape[2] > MOST_COLORS:
+    if pixels.shape[2] > MAX_COLOR_CHANNELS:
         return np.concatenate([resized(plane, width, height) for plane in np.split(pixels, pixels.shape[2], 2)], 2)
     if pixels.dtype == np.uint8:
         picture = image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)

@@ -25,12 +25,12 @@ from .white_levels import white_of_floats, white_of_integers
 if TYPE_CHECKING:
     from PIL import Image
 
-READING = "upright, every mode to its full range"  # part of the keys of cached features
+READING_CONVENTION = "upright, every mode to its full range"  # part of the keys of cached features
 
-_DEEP = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
-_GRAY = ("1", "L", "LA", "La", *_DEEP)
-_TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
-_SEVERAL = "several pictures in a file: the first is read"
+_WIDE_MODES = ("F", "I", "I;16", "I;16B", "I;16L", "I;16N")
+_GRAY = ("1", "L", "LA", "La", *_WIDE_MODES)
+_TRANSPOSING_ORIENTATIONS = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+_MULTI_PICTURE_NOTE = "several pictures in a file: the first is read"
 _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # numbers of TIFF and EXIF tags
 
 
@@ -102,7 +102,7 @@ def picture_fault(path: str | Path, halves: bool = False, planes: int | None = N
                 _read_pages(file)
             elif file.format == "PNG" and file.mode != "I":
                 file.verify()
-            elif file.mode in _DEEP or file.format != "JPEG" or not _ends_with_mark(Path(path)):
+            elif file.mode in _WIDE_MODES or file.format != "JPEG" or not _ends_with_mark(Path(path)):
                 _read(file)
     except Exception as error:  # as in `read_picture`
         return _reason(error, path)
@@ -135,13 +135,13 @@ def picture_doubt(path: str | Path, planes: int = 0) -> str | None:
     """
     try:
         if planes and (bands := tiff_bands(path)) is not None:
-            return _SEVERAL if bands.pages else None
+            return _MULTI_PICTURE_NOTE if bands.pages else None
         with _opened(path) as file:
             if planes and _channels(file, planes) == planes:
                 return None
             if getattr(file, "is_animated", False):
-                return _SEVERAL
-            if file.mode not in _DEEP or file.mode == "F":
+                return _MULTI_PICTURE_NOTE
+            if file.mode not in _WIDE_MODES or file.mode == "F":
                 return None
             brightest = float(_deep(file).max())
     except Exception:  # as in `read_picture`; `picture_fault` has the reason
@@ -169,7 +169,7 @@ def _upright_size(file: Image.Image) -> tuple[int, int]:
     exif = _pillow().Exif()
     exif.load(file.info.get("exif") or b"")
     orientation = exif.get(_ORIENTATION) or _xmp_orientation(file.info.get("xmp"))
-    return (file.size[1], file.size[0]) if orientation in _TURNED else file.size
+    return (file.size[1], file.size[0]) if orientation in _TRANSPOSING_ORIENTATIONS else file.size
 
 
 def _xmp_orientation(packet: bytes | str | None) -> int | None:
@@ -182,7 +182,7 @@ def _xmp_orientation(packet: bytes | str | None) -> int | None:
 def _read(file: Image.Image) -> Picture:
     from PIL import ImageOps
 
-    if file.mode in _DEEP:
+    if file.mode in _WIDE_MODES:
         file.load()
         plane = _turned(_deep(file), file.getexif().get(_ORIENTATION))
         return Picture(np.repeat(plane[:, :, None], 3, 2), gray=True)
@@ -232,7 +232,7 @@ def _read_bands(bands: TiffBands) -> Picture:
 def _bands_size(bands: TiffBands) -> tuple[int, int]:
     """Return width and height of the upright picture."""
     width, height = bands.size
-    return (height, width) if bands.tags.get(_ORIENTATION) in _TURNED else (width, height)
+    return (height, width) if bands.tags.get(_ORIENTATION) in _TRANSPOSING_ORIENTATIONS else (width, height)
 
 
 def _deep(file: Image.Image) -> np.ndarray:

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from .picture import MOST_COLORS, PictureError
+from .picture import MAX_COLOR_CHANNELS, PictureError
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _STRIPS, _SAMPLES, _ROWS_PER_STRIP, _STRIP_BYTES, _PLANAR, _PREDICTOR = 273, 277, 278, 279, 284, 317
 _TILE_WIDTH, _TILE_HEIGHT, _TILES, _TILE_BYTES, _FORMAT = 322, 323, 324, 325, 339
-_PREDICTED = (
+_PREDICTOR_COMPRESSIONS = (
     5,
     8,
     32946,
@@ -30,7 +30,7 @@ _PREDICTED = (
     50000,
 )  # compressions that may store differences: LZW, Deflate (two numbers), LZMA, ZSTD
 _SUFFIXES = (".tif", ".tiff")
-_LONG = 4  # type of an entry: unsigned 32-bit integer
+_LONG_TYPE = 4  # type of an entry: unsigned 32-bit integer
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class TiffBands:
         values = found.reshape(found.shape[0], -1, channels)
         if self.big_endian:  # the gray page is declared little-endian, and its bytes are still big-endian
             values = values.byteswap()
-        if self._number(_PREDICTOR, 1) == 1 or self._number(_COMPRESSION, 1) not in _PREDICTED:
+        if self._number(_PREDICTOR, 1) == 1 or self._number(_COMPRESSION, 1) not in _PREDICTOR_COMPRESSIONS:
             return values
         wide = self._number(_TILE_WIDTH, values.shape[1])
         blocks = [values[:, left : left + wide] for left in range(0, values.shape[1], wide)]
@@ -151,7 +151,7 @@ def tiff_bands(path: str | Path) -> TiffBands | None:
             found = TiffBands(Path(path), dict(directory), header.startswith(b"MM"), bool(directory.next))
     except (OSError, SyntaxError, struct.error, ValueError, TypeError, KeyError):  # not a TIFF; its reader says so
         return None
-    return found if found.channels > MOST_COLORS and min(found.size) > 0 else None
+    return found if found.channels > MAX_COLOR_CHANNELS and min(found.size) > 0 else None
 
 
 def _written(entries: Mapping[int, Sequence[int]], places: int, content: bytes) -> bytes:
@@ -169,7 +169,7 @@ def _written(entries: Mapping[int, Sequence[int]], places: int, content: bytes) 
     for tag, numbers in sorted(entries.items()):
         shifted = [first + number for number in numbers] if tag == places else list(numbers)
         packed = struct.pack(f"<{len(shifted)}I", *shifted)
-        table += struct.pack("<HHI", tag, _LONG, len(shifted))
+        table += struct.pack("<HHI", tag, _LONG_TYPE, len(shifted))
         if len(shifted) > 1:
             table, more, packed = table, more + packed, struct.pack("<I", 8 + table_bytes + len(more))
         table += packed

@@ -26,10 +26,10 @@ from .import_statements import ImportStatement, import_statements
 INDEX = "modules.json"  # name of the index in the folder of a copy's neighbors
 PACKAGE = "__init__.py"
 MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt", "environment.yml")
-ABOVE = 6  # number of folders above a file that are searched
+MAX_FOLDERS_ABOVE = 6  # number of folders above a file that are searched
 MAX_FILES, MAX_BYTES = 300, 10_000_000
 _INSTALLED = ("site-packages", "dist-packages")
-_NEVER = frozenset({*sys.stdlib_module_names, "ganprune"})
+_FOREIGN_MODULES = frozenset({*sys.stdlib_module_names, "ganprune"})
 
 
 class TooLarge(ValueError):
@@ -84,7 +84,7 @@ class Project:
         return json.dumps({"main": self.main, "package": self.is_package, "modules": names}, indent=1) + "\n"
 
 
-_read: dict[Path, Project] = {}
+_PROJECTS: dict[Path, Project] = {}
 
 
 def read_project(path: Path, is_copy: bool = False) -> Project:
@@ -99,10 +99,10 @@ def read_project(path: Path, is_copy: bool = False) -> Project:
         TooLarge: There are more files than a small package has.
     """
     path = path.absolute()
-    known = _read.get(path)
+    known = _PROJECTS.get(path)
     if known is None or known.is_copy != (is_copy or _index_of(path).is_file()) or not _as_read(known):
         known = _copy(path) if is_copy or _index_of(path).is_file() else _Search(path).project()
-        _read[path] = known
+        _PROJECTS[path] = known
     return known
 
 
@@ -202,7 +202,7 @@ class _Search:
         """Yield the folders in which absolute imports are searched for, each once."""
         if self.installed:
             return
-        above = [self.folder, *self.folder.parents][: ABOVE + 1]
+        above = [self.folder, *self.folder.parents][: MAX_FOLDERS_ABOVE + 1]
         marked = next((each for each in above if any((each / mark).exists() for mark in MARKS)), None)
         working = Path.cwd() if Path.cwd() in self.folder.parents and len(Path.cwd().parts) > 1 else None
         yield from dict.fromkeys(each for each in (self.top, self.folder, marked, working) if each is not None)
@@ -257,9 +257,9 @@ class _Search:
         parent, _, last = name.rpartition(".")
         if parent:
             return self._inside(self._folder_of(parent), last)
-        if not relative and (last in _NEVER or self.installed):
+        if not relative and (last in _FOREIGN_MODULES or self.installed):
             return None
-        named = (each.parent for each in (self.folder, *self.folder.parents[:ABOVE]) if each.name == last)
+        named = (each.parent for each in (self.folder, *self.folder.parents[:MAX_FOLDERS_ABOVE]) if each.name == last)
         places = [self.top, *self.roots] if relative else [*self.roots, *named]
         for place in places:
             found = self._inside(place, last)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-MOST_NEAR = 3  # number of names that are proposed
+MAX_NEAR_NAMES = 3  # number of names that are proposed
 
 
-def near_names(name: str, known: Iterable[str], most: int = MOST_NEAR) -> list[str]:
+def near_names(name: str, known: Iterable[str], most: int = MAX_NEAR_NAMES) -> list[str]:
     """Return the known names most similar to a mistyped one, the most similar first; case is ignored.
 
     Args:

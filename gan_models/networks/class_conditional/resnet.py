@@ -21,7 +21,7 @@ from .conditional_norm import ConditionalBatchNorm
 
 SEED_SIZE = 4  # side of the map that the latent is turned into
 N_BLOCKS = 3
-ATTENDED = 2  # blocks before the attention: it sees 16x16
+BLOCKS_BEFORE_ATTENTION = 2  # blocks before the attention: it sees 16x16
 
 
 class ConditionalUpBlock(nn.Module):
@@ -105,7 +105,7 @@ class ConditionalResnet(nn.Module):
         h = self.linear(first).unflatten(1, (-1, SEED_SIZE, SEED_SIZE))
         for i, block in enumerate(self.blocks):
             h = block(h, torch.cat((condition, others[i]), 1) if others else condition)
-            if i + 1 == ATTENDED:
+            if i + 1 == BLOCKS_BEFORE_ATTENTION:
                 h = self.attention(h)
         return self.conv(relu(self.norm(h))).tanh()
 

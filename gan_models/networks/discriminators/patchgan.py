@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from ..layers import NORMS, check_choice, check_count, initialize_normal, needs_bias, norm2d
 
-WIDEST = 8  # in units of ndf
+MAX_WIDTH_FACTOR = 8  # in units of ndf
 
 
 class PatchDiscriminator(nn.Module):
@@ -23,7 +23,7 @@ class PatchDiscriminator(nn.Module):
         layers: list[nn.Module] = [nn.Conv2d(input_channels, ndf, 4, stride=2, padding=1), nn.LeakyReLU(0.2)]
         width = ndf
         for i in range(1, n_layers + 1):
-            wider = ndf * min(2**i, WIDEST)
+            wider = ndf * min(2**i, MAX_WIDTH_FACTOR)
             stride = 2 if i < n_layers else 1
             layers += [
                 nn.Conv2d(width, wider, 4, stride=stride, padding=1, bias=needs_bias(norm)),

@@ -10,7 +10,12 @@ from torch import Tensor
 
 from .equalized_layers import blur_filter
 
-UNUSED = ("resample_filter", "w_avg", "blur.kernel", "upsample.kernel")  # tensors that a network may have for nothing
+UNUSED_TENSORS = (
+    "resample_filter",
+    "w_avg",
+    "blur.kernel",
+    "upsample.kernel",
+)  # tensors that a network may have for nothing
 # Names of stylegan2-pytorch to those of the official code, in blocks and layers.
 _LAYER = {
     "conv.weight": "weight",
@@ -49,7 +54,7 @@ def official_names(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
     if any(_official(name) for name in given):
         filters = {name: tensor for name, tensor in wanted.items() if name.endswith("resample_filter")}
         found = {name: blur_filter().to(tensor.dtype) for name, tensor in filters.items()} | found
-    return {name: tensor for name, tensor in found.items() if name in wanted or not name.endswith(UNUSED)}
+    return {name: tensor for name, tensor in found.items() if name in wanted or not name.endswith(UNUSED_TENSORS)}
 
 
 def _official(name: str) -> str | None:

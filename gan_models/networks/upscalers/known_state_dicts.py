@@ -14,7 +14,7 @@ from ..catalog import build
 
 State = Mapping[str, Tensor]
 # Names of ESRGAN's first release, and of BSRGAN and RealSR, to those of Real-ESRGAN.
-_RENAMED = (
+_RENAMINGS = (
     (r"model\.0\.", "conv_first."),
     (r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0\.", r"body.\1.rdb\2.conv\3."),
     (r"model\.1\.sub\.\d+\.(weight|bias)", r"conv_body.\1"),
@@ -103,7 +103,7 @@ def _count(state: State, pattern: str) -> int:
 
 
 def _renamed(state: State) -> State:
-    return {_new_name(name, _RENAMED): tensor for name, tensor in state.items()}
+    return {_new_name(name, _RENAMINGS): tensor for name, tensor in state.items()}
 
 
 def _new_name(name: str, rules: tuple[tuple[str, str], ...]) -> str:

@@ -28,7 +28,7 @@ from .generated_weights import GeneratedWeight, generated_weights, kept_position
 
 # `copy_teacher` divides by a latent's initial value. Below this share of the largest one, weights would change too much
 # at the first step.
-LEAST_START = 0.1
+MIN_INITIAL_WEIGHT = 0.1
 
 
 class WeightHypernetwork(nn.Module):
@@ -80,7 +80,7 @@ class WeightHypernetwork(nn.Module):
         with torch.no_grad():
             self.draw(generator)
             start = latents[self.a][:, None] * latents[self.b][None, :]
-            self.W1[..., 0] = 1 / start.clamp(min=LEAST_START * float(latents.abs().max()) ** 2)
+            self.W1[..., 0] = 1 / start.clamp(min=MIN_INITIAL_WEIGHT * float(latents.abs().max()) ** 2)
             self.W2.zero_()
             self.W2[..., : self.weight.kernel] = coupling * teacher
             self.B2.zero_()

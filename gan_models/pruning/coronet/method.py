@@ -41,7 +41,7 @@ from .settings import CoronetSettings
 
 # A stronger pull would be a cut instead of a proximal step of training: a run that needs it has too few steps.
 MAX_LAMBDA = 1e4
-NEAR = 1.1  # maximum ratio of the threshold's own plan to the target
+MAX_COST_RATIO = 1.1  # maximum ratio of the threshold's own plan to the target
 
 
 class CoronetPhase:
@@ -214,7 +214,7 @@ class Coronet(TrainedMethod):
 
     def check(self, run: TrainRecord, cost: float, target: Target) -> None:
         """Raise WorkFailed if the thresholds' own plan is far above the target."""
-        if cost > NEAR * target.value:
+        if cost > MAX_COST_RATIO * target.value:
             raise WorkFailed(
                 f"coronet did not reach {target.value:g} {target.cost} in {run.steps} steps: its plan costs "
                 f"{cost:g} with lambda at {run.path('lambda')[-1][1]:g} (at most {MAX_LAMBDA:g}). Try more "

@@ -34,8 +34,8 @@ from .local_density import balance, kernel_loss
 from .manifold import Encode, Manifold, Samples
 from .settings import MggcSettings
 
-_FALLING = 0.7  # share of the steps over which the target falls, at the full learning rate
-_LEAST = 0.97  # share of its target below which an own plan is pulled up
+_FALLING_SHARE = 0.7  # share of the steps over which the target falls, at the full learning rate
+_MIN_TARGET_SHARE = 0.97  # share of its target below which an own plan is pulled up
 _NEIGHBORS_DRAWN = 4  # neighbors per center, if the batch is large enough
 _LAST_RATE = 0.1
 _WEIGHT_DECAY = 1e-3  # as in the released code of the same authors
@@ -120,7 +120,7 @@ class _Side:
         widths = np.array([round(float(gate.detach().sum())) for gate in own.values()], dtype=np.int64)
         priced = cost_of(self.player.groups.form, widths, self.player.target) / self.dense
         scaled = share * (priced / max(float(share.detach()), 1e-12))
-        return log_ratio(scaled, target) + log_shortfall(scaled, _LEAST * target), priced
+        return log_ratio(scaled, target) + log_shortfall(scaled, _MIN_TARGET_SHARE * target), priced
 
     def update(self, loss: Tensor, share: float, target: float, rate: float) -> None:
         """Update the agent once; the multiplier rises while its cost is above the target and falls below it."""
@@ -174,8 +174,12 @@ class Collaboration:
         if step == 0:
             self._charge_manifold()
         progress = step / self.steps
-        rate = 1.0 if progress < _FALLING else 1 + (_LAST_RATE - 1) * (progress - _FALLING) / (1 - _FALLING)
-        fall = min(1.0, (step + 1) / max(1.0, _FALLING * self.steps))
+        rate = (
+            1.0
+            if progress < _FALLING_SHARE
+            else 1 + (_LAST_RATE - 1) * (progress - _FALLING_SHARE) / (1 - _FALLING_SHARE)
+        )
+        fall = min(1.0, (step + 1) / max(1.0, _FALLING_SHARE * self.steps))
         real, inputs, centers_CE, width_C, condition = self._neighborhoods()
         values: dict[str, float | Tensor] = {}
         listened = None if self.discriminator is None else self.discriminator.agent(self._heard(self.said))

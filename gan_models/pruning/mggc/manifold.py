@@ -26,8 +26,8 @@ from ...tasks.task import Task
 # Function of inputs and the images [n, ...] that they became to features [n, d] of unit length.
 Encode = Callable[[tuple[Tensor, ...], Tensor], Tensor]
 
-MOST_SAMPLES = 10_000
-MOST_NEIGHBORS = 50  # IC-GAN's largest neighborhood
+MAX_SAMPLES = 10_000
+MAX_NEIGHBORS = 50  # IC-GAN's largest neighborhood
 _BLOCK = 16
 _ROWS = 512
 
@@ -115,7 +115,7 @@ def entries_of(n_entries: int) -> Tensor:
     """
     if n_entries < 2:
         raise UserError(f"neighbors need more training entries: got {n_entries}; expected at least 2")
-    return torch.linspace(0, n_entries - 1, min(n_entries, MOST_SAMPLES), dtype=torch.float64).round().long()
+    return torch.linspace(0, n_entries - 1, min(n_entries, MAX_SAMPLES), dtype=torch.float64).round().long()
 
 
 def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode) -> Manifold:
@@ -133,7 +133,7 @@ def learned_manifold(teacher: nn.Module, samples: Samples, encode: Encode) -> Ma
     features = torch.cat([_features(teacher, samples, encode, block) for block in entries.split(_BLOCK)])
     if not features.isfinite().all():
         raise UserError("the teacher's outputs or their features contain NaN or infinity, so there is no manifold")
-    neighbors, distances = nearest(features, min(MOST_NEIGHBORS, len(entries) - 1))
+    neighbors, distances = nearest(features, min(MAX_NEIGHBORS, len(entries) - 1))
     return Manifold(entries, features.cpu(), neighbors.cpu(), distances.cpu())
 
 

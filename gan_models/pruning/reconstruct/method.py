@@ -18,7 +18,7 @@ from ...plan_scores.least_widths import least_widths
 from ...plan_scores.plan_search import find_plan
 from ...plan_scores.solver import bounds_of
 from ...plan_scores.zero_shot import Features, ZeroShotScorer, cpu_features
-from ...reconstruction.reconstruction import FEWEST
+from ...reconstruction.reconstruction import MIN_CALIBRATION_INPUTS
 from ..method import Pruned, PruneJob
 from ..ranking import check_feasible, table_of
 from .settings import ReconstructSettings
@@ -65,7 +65,7 @@ class Reconstruct:
             raise UserError(
                 f"method {job.proposal.method} cannot score plans: got {len(job.calibration.inputs[0])} calibration "
                 f"inputs, of which {len(job.calibration.fitting(job.model)[0])} fit into memory; expected at least "
-                f"{FEWEST}. Try 64 of them, or smaller ones"
+                f"{MIN_CALIBRATION_INPUTS}. Try 64 of them, or smaller ones"
             )
         plan = table.plan(found.widths)
         record = {

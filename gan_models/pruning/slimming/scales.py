@@ -22,7 +22,9 @@ from ...groups.surgery import copy_network
 from ..gates import gated_call, gated_tensors, plan_gates
 
 _PER_CHANNEL = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
-_SAME = 1e-3  # relative difference of outputs that float32 may cause; a wrong site differs by the order of 1
+_ROUNDING_TOLERANCE = (
+    1e-3  # relative difference of outputs that float32 may cause; a wrong site differs by the order of 1
+)
 
 
 class Scales:
@@ -150,4 +152,4 @@ def _cuts_alike(model: nn.Module, groups: ChannelGroups, norms: Mapping[str, str
     with torch.no_grad():
         expected = gated_call(quiet, groups, gates, *example)
         given = functional_call(quiet, silenced, example)
-    return float((given - expected).abs().max()) <= _SAME * max(1.0, float(expected.abs().max()))
+    return float((given - expected).abs().max()) <= _ROUNDING_TOLERANCE * max(1.0, float(expected.abs().max()))

@@ -22,10 +22,12 @@ from ..method import Target
 
 Floats = NDArray[np.float64]
 
-_AIM = 0.75  # share of the steps after which the target should be met; the others train the remaining channels
-_FEWEST = 0.05  # minimum share of the steps that the control looks ahead
-_AHEAD = 0.1  # share of the steps for which a scale's present movement is extrapolated
-_OVER = 1 + 1e-6  # margin by which float32 removes the channel whose score is the threshold
+_TARGET_STEP_SHARE = (
+    0.75  # share of the steps after which the target should be met; the others train the remaining channels
+)
+_MIN_HORIZON_SHARE = 0.05  # minimum share of the steps that the control looks ahead
+_EXTRAPOLATION_SHARE = 0.1  # share of the steps for which a scale's present movement is extrapolated
+_THRESHOLD_MARGIN = 1 + 1e-6  # margin by which float32 removes the channel whose score is the threshold
 _MEMORY = 0.8  # decay of the running mean of the movement
 
 
@@ -71,9 +73,11 @@ class Sparsity:
         alive = before > 0
         moved = np.where(alive, (after - before) / now, 0.0)
         self.movement = np.where(alive, _MEMORY * self.movement + (1 - _MEMORY) * moved, 0.0)
-        left = max(math.ceil(_AIM * self.steps) - step, math.ceil(_FEWEST * self.steps), 1)
+        left = max(math.ceil(_TARGET_STEP_SHARE * self.steps) - step, math.ceil(_MIN_HORIZON_SHARE * self.steps), 1)
         shrinking = rate * self._rates[step : step + left].sum()
-        believed = rate * self._rates[step + 1 : step + min(left, max(1, round(_AHEAD * self.steps)))].sum()
+        believed = (
+            rate * self._rates[step + 1 : step + min(left, max(1, round(_EXTRAPOLATION_SHARE * self.steps)))].sum()
+        )
         predicted = np.maximum(after + self.movement * believed, 0)
         # A scale at 0 stays there while every step removes the change by its gradient.
         predicted = np.where(alive, predicted, after * shrinking / now)
@@ -91,7 +95,7 @@ class Sparsity:
                 low = middle
         if self.cost(scores > 0) <= self.target.value:
             return 0.0
-        return float(levels[high]) * _OVER
+        return float(levels[high]) * _THRESHOLD_MARGIN
 
     def cost(self, kept: NDArray[np.bool_]) -> float:
         """Return the cost of keeping these channels [C]."""

@@ -26,7 +26,7 @@ SIDES = (
     ("input", "gt"),
 )  # fmt: skip
 # Sides that other tasks' folders have, too: they are of super-resolution if the sizes differ, or if it is asked for.
-_ALSO_OTHERS = (("input", "target"), ("input", "gt"), ("gray", "color"))
+_AMBIGUOUS_NAMES = (("input", "target"), ("input", "gt"), ("gray", "color"))
 _SCALE = re.compile(r"(?:(?<=[a-z\d])|[ _.-]|^)x(\d)$", re.IGNORECASE)
 LARGEST_SCALE = 8
 
@@ -51,7 +51,7 @@ def has_low_high(root: Path) -> bool:
     sides = sides_of(PictureTree(root, {word for pair in SIDES for word in pair}))
     if sides is None:
         return False
-    if sides not in _ALSO_OTHERS:
+    if sides not in _AMBIGUOUS_NAMES:
         return True
     folder = LowHighFolder(root, 0, sides)
     first = next((pair for split in ("train", "test") for pair in folder.some_pairs(split)), None)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ..task_parts import Maps
 
-_LEAST = 1e-6  # of a map's mean, below which the map is empty
+_MIN_MEAN_SHARE = 1e-6  # of a map's mean, below which the map is empty
 
 
 def perceptual_loss(maps: Maps, images: Tensor, targets: Tensor) -> Tensor:
@@ -24,7 +24,7 @@ def perceptual_loss(maps: Maps, images: Tensor, targets: Tensor) -> Tensor:
     with torch.no_grad():
         wanted = maps(targets)
     shares = [
-        (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp_min(_LEAST)
+        (a.float() - b.float()).abs().mean() / b.float().abs().mean().clamp_min(_MIN_MEAN_SHARE)
         for a, b in zip(maps(images), wanted, strict=True)
     ]
     return torch.stack(shares).mean()

@@ -18,7 +18,7 @@ from torch import Tensor
 from ...data.builtin_sets import PAINTING, shapes
 from ...data.dataset import ImageSet
 from ...data.degradation.catalog import DEGRADATIONS
-from ...data.degradation.degradation import WHITE, Degradation, degraded
+from ...data.degradation.degradation import WHITE_LEVEL, Degradation, degraded
 from ...data.image_readers import doubts_of, good_files, sizes_of, some_of
 from ...data.layouts import SplitFolder, existing
 from ...data.own_data.items import OwnItems
@@ -35,7 +35,7 @@ from .low_high_folders import SIDES, LowHighFolder, sides_of, size_fault
 from .settings import RestorationSettings
 
 SOURCE = "pictures"
-_LOOKED_AT = 10  # training pictures whose shape says whether they are A|B
+_MAX_EXAMINED_PICTURES = 10  # training pictures whose shape says whether they are A|B
 
 
 @dataclass(frozen=True)
@@ -212,7 +212,7 @@ def _found(spec: DataSpec, settings: RestorationSettings, scale: int, split: str
 
 def _side_by_side(files: Sequence[Path]) -> bool:
     """Return whether pictures look like two of one size side by side, twice as wide as high."""
-    sizes = [size for size in map(picture_size, files[:_LOOKED_AT]) if size is not None]
+    sizes = [size for size in map(picture_size, files[:_MAX_EXAMINED_PICTURES]) if size is not None]
     return bool(sizes) and all(width == 2 * height for width, height in sizes)
 
 
@@ -280,7 +280,7 @@ def _wide(found: _Found, width: int) -> int:
 
 def _pixels(image: Tensor) -> np.ndarray:
     """Return an image (C, H, W) in [-1, 1] as pixels (H, W, C) of 0 .. 255, float32."""
-    return ((image.numpy() + 1) * (WHITE / 2)).clip(0, WHITE).transpose(1, 2, 0)
+    return ((image.numpy() + 1) * (WHITE_LEVEL / 2)).clip(0, WHITE_LEVEL).transpose(1, 2, 0)
 
 
 def _image(pixels: np.ndarray, form: PictureForm) -> Tensor:
@@ -288,4 +288,4 @@ def _image(pixels: np.ndarray, form: PictureForm) -> Tensor:
     height, width = pixels.shape[:2]
     formed = Picture(np.ascontiguousarray(pixels)).formed(form.color, width, height)
     values = torch.from_numpy(np.ascontiguousarray(formed.transpose(2, 0, 1), np.float32))
-    return values.div_(WHITE / 2).sub_(1.0)
+    return values.div_(WHITE_LEVEL / 2).sub_(1.0)

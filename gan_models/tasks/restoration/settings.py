@@ -11,7 +11,7 @@ from ...files.errors import UserError
 from ..settings import DiscriminatorSettings, check_adversarial, check_weights
 from .low_high_folders import LARGEST_SCALE
 
-JUDGED = ("output", "beside_input")
+JUDGED_INPUTS = ("output", "beside_input")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RestorationSettings:
         check_weights(self, "weight_l1", "weight_perceptual", "weight_adversarial")
         if not (self.weight_l1 or self.weight_perceptual or self.weight_adversarial):
             raise UserError("all weights of the loss are 0, and nothing would be learned: expected one above 0")
-        if self.judge not in JUDGED:
-            raise UserError(f"judge {self.judge!r} is unknown; use {' or '.join(JUDGED)}")
+        if self.judge not in JUDGED_INPUTS:
+            raise UserError(f"judge {self.judge!r} is unknown; use {' or '.join(JUDGED_INPUTS)}")
         if self.degrade:
             DEGRADATIONS.find(self.degrade).build(self.degrade, self.degradation)

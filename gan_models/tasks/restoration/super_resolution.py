@@ -33,7 +33,7 @@ from .restoration_data import SOURCE, low_sizes, of_items, opened, source_files
 from .settings import RestorationSettings
 
 COLORS = ("gray", "rgb", "lightness", "ab")  # what is read of pictures and degraded; none has transparency
-_TINY = {"model": "pixel", "ndf": 8}  # a discriminator that nobody listens to
+_TINY_DISCRIMINATOR = {"model": "pixel", "ndf": 8}  # a discriminator that nobody listens to
 
 
 class SuperResolutionTask(SingleGenerator):
@@ -141,7 +141,7 @@ class SuperResolutionTask(SingleGenerator):
         """Return the settings with all of the degradation's, and with a discriminator that fits the output's size."""
         judge = dict(settings.get("discriminator", {}))
         if settings.get("weight_adversarial") == 0:
-            judge = _TINY | judge
+            judge = _TINY_DISCRIMINATOR | judge
         else:
             judge["n_layers"] = judge.get("n_layers", patch_layers(min(output.size)))
         completed = {**settings, "discriminator": judge}

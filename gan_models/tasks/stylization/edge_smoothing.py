@@ -14,7 +14,10 @@ from torch.nn.functional import conv2d, max_pool2d, pad
 
 from ...files.pictures.colors import LUMA
 
-WEAK, STRONG = 100.0, 200.0  # of |dx| + |dy| by Sobel on 0 .. 255: Canny's thresholds in the published scripts
+WEAK_EDGE, STRONG_EDGE = (
+    100.0,
+    200.0,
+)  # of |dx| + |dy| by Sobel on 0 .. 255: Canny's thresholds in the published scripts
 GROWTH_STEPS = 16  # pixels that a strong edge goes on along a weak one
 SIDE = 5  # pixels of the dilation and of the blur
 SIGMA = 0.3 * ((SIDE - 1) * 0.5 - 1) + 0.8  # of OpenCV for this side
@@ -41,7 +44,7 @@ def edges(images: Tensor) -> Tensor:
     dx, dy = conv2d(pad(gray, (1, 1, 1, 1), "replicate"), torch.stack((sobel, sobel.T))[:, None]).split(1, 1)
     size = dx.abs() + dy.abs()
     thin = size * _is_ridge(size, dx, dy)
-    weak, strong = thin > WEAK, (thin > STRONG).to(size.dtype)
+    weak, strong = thin > WEAK_EDGE, (thin > STRONG_EDGE).to(size.dtype)
     for _ in range(GROWTH_STEPS):
         strong = max_pool2d(strong, 3, stride=1, padding=1) * weak
     return strong > 0

@@ -9,7 +9,7 @@ from torch.nn.functional import huber_loss
 from ..losses import l1
 from ..task_parts import Maps
 
-_LEAST = 1e-8  # of a matrix's mean, below which the maps are empty
+_MIN_MEAN_SHARE = 1e-8  # of a matrix's mean, below which the maps are empty
 # R, G, B to Y, U, V of BT.601, of values in [0, 1]
 _YUV = ((0.299, 0.587, 0.114), (-0.14714119, -0.28886916, 0.43601035), (0.61497538, -0.51496512, -0.10001026))
 
@@ -34,7 +34,7 @@ def gram_loss(maps: Maps, images: Tensor, targets: Tensor) -> Tensor:
     with torch.no_grad():
         wanted = [gram(each.float()) for each in maps(targets)]
     shares = [
-        (gram(own.float()) - goal).abs().mean() / goal.abs().mean().clamp_min(_LEAST)
+        (gram(own.float()) - goal).abs().mean() / goal.abs().mean().clamp_min(_MIN_MEAN_SHARE)
         for own, goal in zip(maps(images), wanted, strict=True)
     ]
     return torch.stack(shares).mean()

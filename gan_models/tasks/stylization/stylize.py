@@ -32,7 +32,7 @@ from .edge_smoothing import smoothed_edges
 from .style_losses import color_loss, gram_loss
 
 PHOTOGRAPHS, DRAWINGS = "A", "B"
-LEAST_SIDE = 3  # pixels of an image whose edges can be blurred
+MIN_SIDE = 3  # pixels of an image whose edges can be blurred
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ class StylizeTask(ImageTranslation, SingleGenerator):
         """
         taken = one_image(cls.name, model, inputs)
         given = (output.channels, *output.size)
-        if taken.shape != given or taken.color != output.color or min(output.size) < LEAST_SIDE:
+        if taken.shape != given or taken.color != output.color or min(output.size) < MIN_SIDE:
             shapes = ("x".join(map(str, shape)) for shape in (taken.shape, given))
             raise UserError(
                 f"the task {cls.name} keeps a photograph's shape and color: got {model} from {' to '.join(shapes)}; "
-                f"expected the same on both sides, of at least {LEAST_SIDE} pixels. Try --task unpaired or paired."
+                f"expected the same on both sides, of at least {MIN_SIDE} pixels. Try --task unpaired or paired."
             )
         return with_channels(settings, model, channels=output.channels)
 

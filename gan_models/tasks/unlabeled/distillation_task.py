@@ -30,7 +30,7 @@ from ..settings import DiscriminatorSettings, check_weights
 from ..single_generator import SingleGenerator
 from ..task import Batch, Network, build_discriminators
 
-TAUGHT = "taught"  # in a batch: images that replace the teacher's outputs
+TEACHER_OUTPUTS = "taught"  # in a batch: images that replace the teacher's outputs
 
 
 @dataclass(frozen=True)
@@ -175,8 +175,8 @@ class DistillationTask(SingleGenerator):
         Raises:
             UserError: There is no teacher.
         """
-        if TAUGHT in batch:
-            return batch[TAUGHT]
+        if TEACHER_OUTPUTS in batch:
+            return batch[TEACHER_OUTPUTS]
         if self.teacher is None:
             raise UserError(f"the task {self.name} compares with a teacher: got none; expected one. Try --teacher FILE")
         inputs = self.inputs(batch, name)
@@ -184,7 +184,7 @@ class DistillationTask(SingleGenerator):
 
     def with_reals(self, batch: Batch, name: str, images: Tensor) -> dict[str, Tensor]:
         """Return the batch with other images instead of the teacher's outputs."""
-        return {**batch, TAUGHT: images}
+        return {**batch, TEACHER_OUTPUTS: images}
 
     def columns(self, batch: Batch, name: str) -> dict[str, Tensor]:
         """Return the input if it is an image; the teacher's outputs stand in a column of their own."""

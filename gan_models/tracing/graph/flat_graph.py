@@ -13,7 +13,7 @@ from torch._ops import HigherOrderOperator, OpOverload
 from torch.fx.experimental.proxy_tensor import make_fx
 
 Env = dict[fx.Node, Any]
-_PLACE = ("nn_module_stack", "stack_trace")  # metadata with the place of a call in the user's code
+_PLACE_KEYS = ("nn_module_stack", "stack_trace")  # metadata with the place of a call in the user's code
 
 
 def flat_graph(module: fx.GraphModule, known: Collection[str], idle: Collection[str]) -> fx.Graph:
@@ -78,7 +78,7 @@ def _copy(flat: fx.Graph, module: fx.GraphModule, env: Env, known: Collection[st
 def _placed(part: fx.GraphModule, node: fx.Node) -> None:
     """Set the place of a region's calls to that of the surrounding call, if they have none."""
     for inner in part.graph.nodes:
-        for key in _PLACE:
+        for key in _PLACE_KEYS:
             if not inner.meta.get(key) and node.meta.get(key):
                 inner.meta[key] = node.meta[key]
 

@@ -16,7 +16,7 @@ from torch import nn
 
 from ...files.texts.number_text import counted
 
-_CURE = (
+_HINT = (
     "the input shape must be the one that it takes, a branch on a tensor's value must become torch.where, "
     "a size must come from a shape"
 )
@@ -69,7 +69,7 @@ def why_refused(error: Exception) -> str:
         first = "a shape or a branch is data-dependent: it needs the values of the data"
     places = re.findall(r'File "([^"]+)", line (\d+), in \w+\s*\n\s*(.+)', text) or _frames(error)
     place = f", at {places[-1][0]}:{places[-1][1]} `{places[-1][2].strip()}`" if places else ""
-    return f"{place}: {first[:200]} ({_CURE})"
+    return f"{place}: {first[:200]} ({_HINT})"
 
 
 def _frames(error: Exception) -> list[tuple[str, str, str]]:

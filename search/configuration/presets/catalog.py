@@ -34,7 +34,7 @@ class Preset:
         return Path(__file__).parent / self.file
 
 
-_UNPAIRED = "trainA/ trainB/ testA/ testB/"
+_UNPAIRED_LAYOUT = "trainA/ trainB/ testA/ testB/"
 
 PRESETS: OpenTable[Preset] = OpenTable(
     "preset",
@@ -43,14 +43,14 @@ PRESETS: OpenTable[Preset] = OpenTable(
             Path("horse2zebra.toml"),
             "CycleGAN, horses to zebras, 2.67 published GMACs of GAN Compression",
             "horse2zebra",
-            _UNPAIRED,
+            _UNPAIRED_LAYOUT,
             {"train": 1334, "test": 140},
         ),
         "summer2winter": Preset(
             Path("summer2winter.toml"),
             "CycleGAN, summer to winter, 3.18 published GMACs of DMAD",
             "summer2winter",
-            _UNPAIRED,
+            _UNPAIRED_LAYOUT,
             {"train": 1231, "test": 309},
         ),
         "edges2shoes": Preset(

@@ -12,12 +12,12 @@ from math import ceil, floor, isfinite, log10
 from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 760, 340  # pixels of a chart
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 44  # pixels around the axes
+LEFT_MARGIN, RIGHT_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 64, 16, 12, 44  # pixels around the axes
 COLORS = 8  # classes of colors in the page's style, `c0` to `c7`
 ROW = 30  # pixels of an interval
-WIDE = 1.5  # a range of values above this ratio is on a log scale
-ROOM = 0.06  # of a range, beside it
-LEAST_COSTS = 3.0  # ratio of the ends of an axis of costs, at least
+LOG_SCALE_RATIO = 1.5  # a range of values above this ratio is on a log scale
+AXIS_PADDING = 0.06  # of a range, beside it
+MIN_COST_RATIO = 3.0  # ratio of the ends of an axis of costs, at least
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,10 @@ def _axis(values: Iterable[float], start: float, end: float, least: float = 1.0,
     low, high = min(known), max(known)
     if whole:
         return _Axis(low - 0.1, high + 0.1, start, end, False, True)
-    if low > 0 and max(high / low, least) > WIDE:
-        factor = max(1.04, (high / low) ** ROOM, (least * low / high) ** 0.5)
+    if low > 0 and max(high / low, least) > LOG_SCALE_RATIO:
+        factor = max(1.04, (high / low) ** AXIS_PADDING, (least * low / high) ** 0.5)
         return _Axis(low / factor, high * factor, start, end, True)
-    edge = (high - low) * ROOM or abs(high) * 0.1 or 1.0
+    edge = (high - low) * AXIS_PADDING or abs(high) * 0.1 or 1.0
     return _Axis(low - edge, high + edge, start, end, False)
 
 
@@ -124,10 +124,14 @@ def step_chart(lines: Sequence[StepLine], label: str, x_title: str, y_title: str
     if not drawn:
         return Markup()
     at = [line.points[i][0] for line, places in drawn for i in places]
-    x = _axis(at, LEFT, WIDTH - RIGHT, LEAST_COSTS) if percent else _axis(at, LEFT, WIDTH - RIGHT, whole=True)
+    x = (
+        _axis(at, LEFT_MARGIN, WIDTH - RIGHT_MARGIN, MIN_COST_RATIO)
+        if percent
+        else _axis(at, LEFT_MARGIN, WIDTH - RIGHT_MARGIN, whole=True)
+    )
     values = [line.points[i][1] for line, places in drawn for i in places]
     values += [v for line, places in drawn for i in places for v in (*line.low[i : i + 1], *line.high[i : i + 1])]
-    y = _axis(values, HEIGHT - BOTTOM, TOP)
+    y = _axis(values, HEIGHT - BOTTOM_MARGIN, TOP_MARGIN)
     parts = [*_grid(x, y, x_title, y_title, percent)]
     for line, places in drawn:
         color = f"c{line.color % COLORS}"
@@ -164,14 +168,18 @@ def _steps(points: Sequence[tuple[float, float]], x: _Axis, y: _Axis, end: float
 def _grid(x: _Axis, y: _Axis, x_title: str, y_title: str, percent: bool) -> list[Markup]:
     parts = []
     for value in x.ticks(9):
-        parts.append(Markup('<path class="grid" d="M{0:.1f},{1}V{2}"/>').format(x.at(value), TOP, HEIGHT - BOTTOM))
+        parts.append(
+            Markup('<path class="grid" d="M{0:.1f},{1}V{2}"/>').format(x.at(value), TOP_MARGIN, HEIGHT - BOTTOM_MARGIN)
+        )
         text = f"{100 * value:.3g} %" if percent else f"{value:.3g}"
-        parts.append(_text(x.at(value), HEIGHT - BOTTOM + 16, text, "middle"))
+        parts.append(_text(x.at(value), HEIGHT - BOTTOM_MARGIN + 16, text, "middle"))
     for value in y.ticks(7):
-        parts.append(Markup('<path class="grid" d="M{1},{0:.1f}H{2}"/>').format(y.at(value), LEFT, WIDTH - RIGHT))
-        parts.append(_text(LEFT - 7, y.at(value) + 4, f"{value:.3g}", "end"))
-    parts.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, x_title, "middle"))
-    middle = (TOP + HEIGHT - BOTTOM) / 2
+        parts.append(
+            Markup('<path class="grid" d="M{1},{0:.1f}H{2}"/>').format(y.at(value), LEFT_MARGIN, WIDTH - RIGHT_MARGIN)
+        )
+        parts.append(_text(LEFT_MARGIN - 7, y.at(value) + 4, f"{value:.3g}", "end"))
+    parts.append(_text((LEFT_MARGIN + WIDTH - RIGHT_MARGIN) / 2, HEIGHT - 8, x_title, "middle"))
+    middle = (TOP_MARGIN + HEIGHT - BOTTOM_MARGIN) / 2
     parts.append(
         Markup(
             '<text class="tick" x="14" y="{0}" text-anchor="middle" transform="rotate(-90 14 {0})">{1}</text>'
@@ -191,19 +199,21 @@ def interval_chart(rows: Sequence[IntervalRow], label: str, title: str, even: fl
     """
     if not rows:
         return Markup()
-    left, height = LEFT + 150, TOP + ROW * len(rows) + BOTTOM
-    x = _axis([even, *(v for row in rows for v in (row.value, row.low, row.high))], left, WIDTH - RIGHT)
+    left, height = LEFT_MARGIN + 150, TOP_MARGIN + ROW * len(rows) + BOTTOM_MARGIN
+    x = _axis([even, *(v for row in rows for v in (row.value, row.low, row.high))], left, WIDTH - RIGHT_MARGIN)
     parts = [
         part
         for value in x.ticks(7)
         for part in (
-            Markup('<path class="grid" d="M{0:.1f},{1}V{2}"/>').format(x.at(value), TOP, height - BOTTOM),
-            _text(x.at(value), height - BOTTOM + 16, f"{value:.3g}", "middle"),
+            Markup('<path class="grid" d="M{0:.1f},{1}V{2}"/>').format(x.at(value), TOP_MARGIN, height - BOTTOM_MARGIN),
+            _text(x.at(value), height - BOTTOM_MARGIN + 16, f"{value:.3g}", "middle"),
         )
     ]
-    parts.append(Markup('<path class="even" d="M{0:.1f},{1}V{2}"/>').format(x.at(even), TOP, height - BOTTOM))
+    parts.append(
+        Markup('<path class="even" d="M{0:.1f},{1}V{2}"/>').format(x.at(even), TOP_MARGIN, height - BOTTOM_MARGIN)
+    )
     for place, row in enumerate(rows):
-        y = TOP + ROW * (place + 0.5)
+        y = TOP_MARGIN + ROW * (place + 0.5)
         told = f"{row.name}: {row.value:.3g} [{row.low:.3g}, {row.high:.3g}]"
         ends = [x.at(end) if isfinite(end) else x.at(row.value) for end in (row.low, row.high)]
         parts.append(_text(left - 10, y + 4, row.name, "end"))
@@ -213,7 +223,7 @@ def interval_chart(rows: Sequence[IntervalRow], label: str, title: str, even: fl
                 '<circle cx="{:.1f}" cy="{:.1f}" r="5"/></g>'
             ).format(row.kind, told, ends[0], y, ends[1], x.at(row.value), y)
         )
-    parts.append(_text((left + WIDTH - RIGHT) / 2, height - 8, title, "middle"))
+    parts.append(_text((left + WIDTH - RIGHT_MARGIN) / 2, height - 8, title, "middle"))
     return _svg(parts, height, label)
 
 

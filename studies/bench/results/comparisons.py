@@ -24,7 +24,7 @@ from .statistics import (
 )
 
 Verdict = Literal["better", "worse", "cannot tell", "reference", ""]
-SURE = 0.05  # of the adjusted p-value
+SIGNIFICANCE_LEVEL = 0.05  # of the adjusted p-value
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Overall:
 def _verdict(test: PairedTest | None, p: float | None) -> Verdict:
     if test is None or p is None:
         return ""
-    if p > SURE or isnan(p):
+    if p > SIGNIFICANCE_LEVEL or isnan(p):
         return "cannot tell"
     return "better" if test.ratio < 1 else "worse"
 

@@ -17,9 +17,9 @@ import numpy.typing as npt
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
-LEVEL = 0.95
+CONFIDENCE_LEVEL = 0.95
 SAMPLES = 2000
-TRIMMED = 0.25  # share of the runs at each end
+TRIMMED_SHARE = 0.25  # share of the runs at each end
 NO_SPREAD = 1e-9  # tolerance of logarithms: smaller differences are rounding errors
 
 
@@ -61,7 +61,7 @@ def interquartile_mean(values: npt.ArrayLike) -> float:
     Args:
         values: (R,), any number of runs; with fewer than four it is their mean.
     """
-    return float(stats.trim_mean(np.asarray(values, dtype=float), TRIMMED))
+    return float(stats.trim_mean(np.asarray(values, dtype=float), TRIMMED_SHARE))
 
 
 def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
@@ -86,7 +86,7 @@ def paired_test(first: npt.ArrayLike, second: npt.ArrayLike) -> PairedTest:
     if spread < NO_SPREAD:
         return PairedTest(count, ratio, ratio, ratio, 1.0 if abs(mean) < NO_SPREAD else 0.0)
     error = spread / count**0.5
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, count - 1)) * error
+    half = float(stats.t.ppf(0.5 + CONFIDENCE_LEVEL / 2, count - 1)) * error
     p = 2 * float(stats.t.sf(abs(mean) / error, count - 1))
     return PairedTest(count, ratio, float(np.exp(mean - half)), float(np.exp(mean + half)), p)
 
@@ -143,7 +143,7 @@ def bootstrapped(
         statistic([stratum[random.integers(len(stratum), size=len(stratum))] for stratum in runs])
         for _ in range(samples)
     ]
-    low, high = np.quantile(drawn_B, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    low, high = np.quantile(drawn_B, [0.5 - CONFIDENCE_LEVEL / 2, 0.5 + CONFIDENCE_LEVEL / 2])
     return Interval(value, float(low), float(high))
 
 

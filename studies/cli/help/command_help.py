@@ -13,7 +13,7 @@ from typer.core import TyperCommand
 
 OWN_PANEL = "This command"
 _KINDS = {"str": "text", "list[str]": "text", "int": "number", "float": "number", "path": "file", "list[Path]": "file"}
-_WHOLE = "ganprune.whole_help"  # key of a context's notes: all options are requested
+_HELP_ALL_KEY = "ganprune.whole_help"  # key of a context's notes: all options are requested
 _KIND = re.compile(r"<(.*?)(?: range)?>$")
 
 
@@ -30,7 +30,7 @@ def help_command(examples: tuple[str, ...], common: tuple[str, ...]) -> type[Typ
 
         def format_options(self, ctx: Any, formatter: Any) -> None:
             """Write arguments, then the options: the common ones, or each panel with its common ones first."""
-            whole = ctx.meta.get(_WHOLE, False) or not common
+            whole = ctx.meta.get(_HELP_ALL_KEY, False) or not common
             visible = [one for one in self.get_params(ctx) if not getattr(one, "hidden", False)]
             shown = [one for one in visible if common or one.name != "help_all"]
             panels: dict[str, list[Any]] = {}
@@ -107,7 +107,7 @@ def _default(one: Any) -> str:
 def _show_whole(ctx: typer.Context, wanted: bool) -> None:
     """Print the help with all options, and end."""
     if wanted and not ctx.resilient_parsing:
-        ctx.meta[_WHOLE] = True
+        ctx.meta[_HELP_ALL_KEY] = True
         typer.echo(ctx.get_help(), color=ctx.color)
         raise typer.Exit
 

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from .command_help import help_command, with_help_all
-from .interruption import AGAIN, SAME
+from .interruption import RUN_AGAIN, SAME_COMMAND_RESUMES
 
 GROUPS = ("Search", "Look", "Use", "Measure", "Manage")
 
@@ -33,7 +33,7 @@ class Command:
     help: str
     examples: tuple[str, str]
     common: tuple[str, ...] = ()
-    interrupted: str = AGAIN
+    interrupted: str = RUN_AGAIN
 
     def build(self, name: str) -> Any:
         """Return the command with its options."""
@@ -77,7 +77,7 @@ COMMANDS: Mapping[str, Command] = {
             "model", "model_args", "teacher", "budget", "data", "task", "image_size", "costs", "evaluations", "out",
             "study", "storage", "config",
         ),
-        SAME,
+        SAME_COMMAND_RESUMES,
     ),
     "train": Command(
         "Search",
@@ -88,7 +88,7 @@ COMMANDS: Mapping[str, Command] = {
             "train --config faces.toml --steps 50000 --out teacher.safetensors",
         ),
         ("model", "model_args", "data", "task", "image_size", "steps", "batch_size", "lr", "out", "config"),
-        SAME,
+        SAME_COMMAND_RESUMES,
     ),
     "demo": Command(
         "Search",
@@ -179,7 +179,7 @@ COMMANDS: Mapping[str, Command] = {
             "config", "contender", "budget", "seeds", "teachers", "against", "jobs", "plan", "table", "csv", "markdown",
             "latex", "study", "storage",
         ),
-        SAME,
+        SAME_COMMAND_RESUMES,
     ),
     "scoreboard": Command(
         "Measure",
@@ -193,7 +193,7 @@ COMMANDS: Mapping[str, Command] = {
         "Measure each distinct layer of a network on this device, for budgets in ms.",
         ("profile-device --model resnet_9blocks", "profile-device --model resnet_9blocks --runtime onnxruntime"),
         ("model", "model_args", "image_size", "input_shape", "runtime", "threads", "device", "out", "storage"),
-        SAME,
+        SAME_COMMAND_RESUMES,
     ),
     "measure": Command(
         "Measure",

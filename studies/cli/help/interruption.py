@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from ...run_options import default_storage
 
 CODE = 130  # exit code after Ctrl-C, as in shells
-AGAIN = "run the command again"
-SAME = "the same command continues from all that is done"
+RUN_AGAIN = "run the command again"
+SAME_COMMAND_RESUMES = "the same command continues from all that is done"
 
 
 @contextmanager

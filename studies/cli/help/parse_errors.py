@@ -10,7 +10,7 @@ from ....gan_models.files.errors import UserError
 from ....gan_models.files.texts.near_names import did_you_mean
 
 # typer 0.29 contains its own click, and earlier versions take the package: this is the class of either.
-_IN_WORDS = {  # kinds of pydantic's errors
+_ERROR_TEXTS = {  # kinds of pydantic's errors
     "int_parsing": "a whole number",
     "int_type": "a whole number",
     "int_from_float": "a whole number",
@@ -44,7 +44,7 @@ def _of_value(error: Any) -> str:
     try:
         (first,) = error.__cause__.errors()
         name = (getattr(error.param, "opts", None) or [error.param.name])[-1]
-        expected = _IN_WORDS.get(first["type"]) or first["msg"].partition(",")[0].removeprefix("Input should be ")
+        expected = _ERROR_TEXTS.get(first["type"]) or first["msg"].partition(",")[0].removeprefix("Input should be ")
         return f"{name} is not possible: got {first['input']!r}; expected {expected}"
     except (AttributeError, KeyError, TypeError, ValueError):
         return ""

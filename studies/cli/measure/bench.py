@@ -26,14 +26,18 @@ if TYPE_CHECKING:
     from ...bench.results.comparisons import Comparison
     from ...bench.results.rows import BenchRow
 
-_OWN = {field.name for section in (SearchOptions, ProfileOptions, RunOptions) for field in fields(section)}
-_OWN = (_OWN - {"seed", "method_settings", "cpus_per_trial"}) | {"budgets", "teacher", "teacher_discriminator"}
+_BENCH_FIELDS = {field.name for section in (SearchOptions, ProfileOptions, RunOptions) for field in fields(section)}
+_BENCH_FIELDS = (_BENCH_FIELDS - {"seed", "method_settings", "cpus_per_trial"}) | {
+    "budgets",
+    "teacher",
+    "teacher_discriminator",
+}
 BENCH_FLAGS = tuple(
     replace(flag, help="Name of the benchmark, with which the names of its studies begin. [default: bench]")
     if flag.paths[0][0] == "name"
     else flag
     for flag in SEARCH_FLAGS
-    if flag.paths[0][0] not in _OWN
+    if flag.paths[0][0] not in _BENCH_FIELDS
 )
 _IDLE_RUN = {field.name for field in fields(RunOptions)} - {"cpus_per_trial"}
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ....search.latency.profile import LatencyProfile
 
-_TIMED = tuple(name for name, row in RUNTIMES.own.items() if row.runs_here)
+_LOCAL_RUNTIMES = tuple(name for name, row in RUNTIMES.own.items() if row.runs_here)
 BUDGET_SHARE = 0.5  # of the way from the fastest measured plan to the slowest, in the search that is offered
 
 
@@ -46,7 +46,7 @@ class ProfilingOptions:
         default_text="the catalog's",
     )
     output: str = option(opt.OUTPUT_HELP, "", default_text="the only one")
-    runtime: str = option(f"Runtime that is measured: {', '.join(_TIMED)}, or another package's.", "eager")
+    runtime: str = option(f"Runtime that is measured: {', '.join(_LOCAL_RUNTIMES)}, or another package's.", "eager")
     dtype: tuple[str, ...] = option(
         "Data type that is measured: float32, float16 or int8; float32,int8 measures whole networks in 8 bits, too.",
         (),

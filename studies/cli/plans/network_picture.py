@@ -23,7 +23,7 @@ from .sensitivity import Sensitivity
 COLORS = {"macs": "#0072B2", "params": "#009E73"}
 ERROR, CHANNELS = "#D55E00", "#8a94a0"
 ROW, HEAD, TALLEST = 0.27, 1.5, 60.0  # inches per group, for titles and axes, and maximum of the whole picture
-MOST_LABELED = 80  # number of groups above which the numbers next to bars do not fit
+MAX_LABELED_GROUPS = 80  # number of groups above which the numbers next to bars do not fit
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _saved_at_half(groups: ChannelGroups, cost: str) -> np.ndarray:
 def _draw(axes: Axes, column: _Column, n: int) -> None:
     places = np.arange(n)
     bars = axes.barh(places, np.nan_to_num(column.values), 0.72, color=column.color)
-    if n <= MOST_LABELED:
+    if n <= MAX_LABELED_GROUPS:
         texts = ["" if np.isnan(value) else column.form.format(value) for value in column.values]
         axes.bar_label(bars, texts, padding=3, fontsize=7.5)
         axes.margins(x=0.22)

@@ -35,7 +35,7 @@ from ....search.trial.calibration import calibration_of
 IMAGES = 64
 BLOCKS = 24  # plans that measure sensitivities, at most
 SHARES = (0.75, 0.5, 0.375, 0.25, 0.125)  # of the dense MACs, at which plans are solved for
-MORE = 0.01  # of the dense MACs
+EXTRA_MACS_SHARE = 0.01  # of the dense MACs
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,8 @@ def _budget_rows(form: CostForm, errors: ScoreTable) -> tuple[BudgetRow, ...]:
         if share * dense < form.cheapest():
             continue
         now, more = (
-            solve(form, errors, (Bound("macs", part * dense, form),), form.floors()) for part in (share, share + MORE)
+            solve(form, errors, (Bound("macs", part * dense, form),), form.floors())
+            for part in (share, share + EXTRA_MACS_SHARE)
         )
         gained = {
             name: errors.groups[name].losses[now[name] - 1] - errors.groups[name].losses[more[name] - 1] for name in now

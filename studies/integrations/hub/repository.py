@@ -19,7 +19,7 @@ from ....gan_models.files.errors import UserError, WorkFailed
 from ....gan_models.files.packages import Package, check_installed
 from ...bundles.bundle import CARD_TEXT, MANIFEST, check_files, read_architecture, read_card, read_manifest
 from ...bundles.card_text import card_text
-from ..model_card import MARK
+from ..model_card import HEADER_MARK
 
 SCHEME = "hf:"
 HUB = Package("huggingface_hub", extra="hub")
@@ -107,7 +107,7 @@ def write_repository(bundle: str | Path, out: str | Path, overwrite: bool = Fals
             (made / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(folder / file, made / file)
         text = (folder / CARD_TEXT).read_text(encoding="utf-8", errors="replace")
-        if not text.startswith(f"{MARK}\n"):  # a bundle of an earlier version
+        if not text.startswith(f"{HEADER_MARK}\n"):  # a bundle of an earlier version
             architecture = read_architecture(folder)
             text = card_text(read_card(folder), architecture.inputs, architecture.output)
         (made / README).write_text(text, encoding="utf-8")

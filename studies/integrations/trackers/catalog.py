@@ -9,18 +9,18 @@ from ....gan_models.files.open_table import OpenTable
 from ....gan_models.files.packages import Package
 from .tracker import TrackerSpec
 
-_HERE = "ganprune.studies.integrations.trackers"
+_PACKAGE = "ganprune.studies.integrations.trackers"
 
 TRACKERS: OpenTable[TrackerSpec] = OpenTable(
     "tracker",
     {
         "tensorboard": TrackerSpec(
-            f"{_HERE}.event_files:open_event_files",
+            f"{_PACKAGE}.event_files:open_event_files",
             "TensorBoard",
             needs=(Package("tensorboard", extra="tensorboard"),),
         ),
         "mlflow": TrackerSpec(
-            f"{_HERE}.mlflow_runs:open_mlflow",
+            f"{_PACKAGE}.mlflow_runs:open_mlflow",
             "MLflow",
             needs=(Package("mlflow", "mlflow-skinny", extra="mlflow"),),
         ),

@@ -12,7 +12,7 @@ from torch.utils.tensorboard.summary import hparams
 from .tracker import NOTE, Experiment, TrackedRun
 
 FOLDER = "tensorboard"
-_EVERYTHING = {"scalars": 0, "images": 0, "tensors": 0}  # 0: nothing is thinned when events are read
+_UNLIMITED_SIZES = {"scalars": 0, "images": 0, "tensors": 0}  # 0: nothing is thinned when events are read
 _TEXT = "/text_summary"  # TensorBoard's own ending of the tag of a text
 
 
@@ -32,7 +32,7 @@ class EventFiles:
         place = self.folder / run.name
         if not place.is_dir():
             return {}
-        events = EventAccumulator(str(place), size_guidance=_EVERYTHING)
+        events = EventAccumulator(str(place), size_guidance=_UNLIMITED_SIZES)
         events.Reload()
         tags = events.Tags()
         found = {tag: events.Scalars(tag)[-1].step for tag in tags["scalars"]}

@@ -25,7 +25,7 @@ from .catalog import TRACKERS
 from .tracked_runs import experiment_of, teacher_run, trial_run
 from .tracker import Experiment, TrackedRun, Tracker
 
-OPEN_S = 60.0  # that a search waits for a tracker before its first trial; MLflow makes its database then
+MAX_START_WAIT_S = 60.0  # that a search waits for a tracker before its first trial; MLflow makes its database then
 CLOSE_S = 20.0  # that the end of a search waits for its trackers
 
 
@@ -54,7 +54,7 @@ class Sender:
     def wait_until_open(self) -> None:
         """Wait for the tracker to be open, or to fail; a short while."""
         with self._changed:
-            self._changed.wait_for(lambda: self._opened, OPEN_S)
+            self._changed.wait_for(lambda: self._opened, MAX_START_WAIT_S)
 
     def offer(self, run: TrackedRun) -> None:
         """Take a run as it is now; an earlier state of it that was not sent is replaced."""

@@ -19,7 +19,7 @@ NOTE_STEP = "ganprune.note_step"
 STATES = {"COMPLETE": "FINISHED", "PRUNED": "KILLED", "FAIL": "FAILED", "WAITING": "SCHEDULED", "RUNNING": "RUNNING"}
 PICTURES = "pictures"  # folder of a run's artifacts
 _MOST_POINTS = 1000  # of one call, by MLflow's own limit
-_LONGEST = 5000  # letters of a note; MLflow refuses longer tags
+_MAX_NOTE_CHARACTERS = 5000  # letters of a note; MLflow refuses longer tags
 
 
 class MlflowRuns:
@@ -70,7 +70,7 @@ class MlflowRuns:
         for picture in run.pictures:
             self._client.log_image(key, Image.fromarray(picture.pixels()), f"{picture.name}-{picture.step:09d}.png")
         if run.note:
-            self._client.set_tag(key, NOTE_TAG, run.note[:_LONGEST])
+            self._client.set_tag(key, NOTE_TAG, run.note[:_MAX_NOTE_CHARACTERS])
             self._client.set_tag(key, NOTE_STEP, run.step)
         if run.ended:
             self._client.set_terminated(key, STATES[run.state])

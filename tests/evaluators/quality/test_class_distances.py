@@ -3,7 +3,7 @@
 import pytest
 import torch
 from ganprune.evaluators.features.sample import FeatureSample
-from ganprune.evaluators.quality.class_distances import FEWEST, ClassDistances
+from ganprune.evaluators.quality.class_distances import MIN_IMAGES_PER_CLASS, ClassDistances
 from ganprune.evaluators.quality.kid import kernel_distance
 from ganprune.evaluators.quality.metric import RealSide
 
@@ -59,5 +59,5 @@ def test_nothing_is_said_of_what_is_not_known():
     assert measured(generated, real, labels, label=None) == []
     assert measured(generated, real, labels, ordered=False) == []
     assert measured(generated, real[:-1], labels) == []
-    found = measured(*sides(few=FEWEST - 1))
-    assert [m.name for m in found] == [f"kd[shapes,class=0,n={60 - FEWEST + 1}]"]
+    found = measured(*sides(few=MIN_IMAGES_PER_CLASS - 1))
+    assert [m.name for m in found] == [f"kd[shapes,class=0,n={60 - MIN_IMAGES_PER_CLASS + 1}]"]

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from ganprune.evaluators.features.sample import sample_of
-from ganprune.evaluators.quality.fid_infinity import LEAST, extrapolated_frechet
+from ganprune.evaluators.quality.fid_infinity import MIN_IMAGES, extrapolated_frechet
 from ganprune.evaluators.quality.frechet import frechet_distance
 
 from ...fakes.features import statistics_of
@@ -40,7 +40,7 @@ def test_interval_and_statistics_side():
 def test_what_cannot_be_extrapolated_is_refused():
     """Too few images for a line, or features that are not all kept."""
     a = normal(80, 4, 1)
-    with pytest.raises(ValueError, match=f"at least {LEAST} generated"):
-        extrapolated_frechet(a[: LEAST - 1], a)
+    with pytest.raises(ValueError, match=f"at least {MIN_IMAGES} generated"):
+        extrapolated_frechet(a[: MIN_IMAGES - 1], a)
     with pytest.raises(ValueError, match="all features in memory"):
         extrapolated_frechet(sample_of([a], kept=40), a)

@@ -1,7 +1,7 @@
 """The distance between outputs, and what rounding may explain of it."""
 
 import torch
-from ganprune.gan_models.cut_checks.comparison import MOST, compare, relative_difference
+from ganprune.gan_models.cut_checks.comparison import MAX_ROUNDING, compare, relative_difference
 from ganprune.gan_models.cut_checks.precision import Precision, precision_of
 from ganprune.gan_models.cut_checks.random_weights import randomize
 from ganprune.gan_models.groups.discovery import find_groups
@@ -47,7 +47,7 @@ def test_an_ill_conditioned_network_is_allowed_its_own_rounding_and_no_more():
     exact = Precision(torch.float32, torch.float32)
     seen = compare(model, cut(model, groups, plan), groups, plan, (x,), exact)
     assert seen.same
-    assert seen.allowed <= MOST
+    assert seen.allowed <= MAX_ROUNDING
     with torch.no_grad():
         wrong = cut(model, groups, plan)
         wrong.b.weight.mul_(1.5)

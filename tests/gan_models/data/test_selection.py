@@ -13,7 +13,7 @@ import torch
 from ganprune.gan_models.data.dataset import Draw, ImageSet
 from ganprune.gan_models.data.image_readers import ArrayPictures, FilePictures, RenderedPictures
 from ganprune.gan_models.data.layouts import LayoutError
-from ganprune.gan_models.data.selection import LEAST, SHARE, TooFewToSelect, chosen, others
+from ganprune.gan_models.data.selection import MIN_SELECTION_IMAGES, SHARE, TooFewToSelect, chosen, others
 from ganprune.gan_models.data.spec import DataSpec, PictureForm
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.tasks.task_data import Splits, fingerprint, open_split
@@ -133,7 +133,7 @@ def test_no_more_images_are_kept_apart_than_the_test_has_or_fifty(tmp_path):
 
 def test_too_few_training_images_are_refused_with_the_bound_and_the_cure(tmp_path):
     """99 are one too few; the message names them, the bound, a folder and the option."""
-    write(tmp_path / "train", SHARE * LEAST - 1)
+    write(tmp_path / "train", SHARE * MIN_SELECTION_IMAGES - 1)
     write(tmp_path / "test", 9, 400)
     splits = Splits(spec_of(tmp_path, "unconditional"))
     for name in ("train", "select"):

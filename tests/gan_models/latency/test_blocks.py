@@ -10,7 +10,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.latency.block_finder import find_blocks
-from ganprune.gan_models.latency.blocks import WEIGHTED, without_side_effect
+from ganprune.gan_models.latency.blocks import WEIGHTED_KINDS, without_side_effect
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -101,8 +101,8 @@ def test_blocks_can_be_compiled_whole(name: str):
 def test_every_multiplication_is_in_one_block(name: str):
     """As many weighted calls as the trace has, at most one a block, and at most two sides."""
     _, _, groups, blocks = found(name)
-    per_block = [sum(call.name in WEIGHTED for call in block.calls) for block in blocks.blocks]
-    assert sum(per_block) == sum(layer.kind in WEIGHTED for layer in groups.layers)
+    per_block = [sum(call.name in WEIGHTED_KINDS for call in block.calls) for block in blocks.blocks]
+    assert sum(per_block) == sum(layer.kind in WEIGHTED_KINDS for layer in groups.layers)
     assert max(per_block) == 1
     assert max(len(block.sides) for block in blocks.blocks) <= 2
 

@@ -11,7 +11,7 @@ from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
 from ganprune.gan_models.networks.value_ranges import (
-    USUAL,
+    USUAL_RANGE,
     ValueRanges,
     in_own_ranges,
     judging_usual,
@@ -45,8 +45,8 @@ def wrapped(text, inputs=IMAGE):
         ("0,1:-1,1", (0, 1), (-1, 1), "0,1:-1,1"),
         ("-0.5,0.5", (-0.5, 0.5), (-0.5, 0.5), "-0.5,0.5"),
         ([0, 1], (0, 1), (0, 1), "0,1"),
-        ("-1,1", USUAL, USUAL, ""),
-        ("", USUAL, USUAL, ""),
+        ("-1,1", USUAL_RANGE, USUAL_RANGE, ""),
+        ("", USUAL_RANGE, USUAL_RANGE, ""),
     ],
 )
 def test_a_text_says_the_range_of_input_and_output(given, taken, output, text):
@@ -68,7 +68,7 @@ def test_only_images_and_audio_have_the_range():
     inputs = InputSpec.parse("a=3,8,8;m=mask:1,8,8;z=latent:4;b=3,8,8@0,255;s=audio:1,16")
     ranges = [one.value_range for one in ValueRanges.read("0,1").of_inputs(inputs).inputs]
     assert ranges == [(0, 1), (0, 1), None, (0, 255), (0, 1)]
-    assert [one.value_range for one in usual(inputs).inputs] == [USUAL, (0, 1), None, USUAL, USUAL]
+    assert [one.value_range for one in usual(inputs).inputs] == [USUAL_RANGE, (0, 1), None, USUAL_RANGE, USUAL_RANGE]
 
 
 def test_a_range_of_inputs_needs_an_input_that_has_one():
@@ -83,15 +83,15 @@ def test_a_range_of_inputs_needs_an_input_that_has_one():
 def test_the_network_is_called_and_read_in_its_own_range(text):
     """With the hooks it gives for x what it gives for x in its own range without them, translated back."""
     ranges, x = ValueRanges.read(text), IMAGE.examples(4)[0].double()
-    own = network()(translate(x, USUAL, ranges.taken))
-    assert torch.allclose(wrapped(text)(x), translate(own, ranges.given, USUAL), atol=1e-12)
+    own = network()(translate(x, USUAL_RANGE, ranges.taken))
+    assert torch.allclose(wrapped(text)(x), translate(own, ranges.given, USUAL_RANGE), atol=1e-12)
 
 
 def test_the_ends_of_one_range_are_the_ends_of_the_other():
     """-1, 0 and 1 are 0, 127.5 and 255, and the other way round; values outside stay outside."""
     x = torch.tensor([-1.0, 0.0, 1.0, 1.2])
-    assert translate(x, USUAL, (0, 255)).tolist() == pytest.approx([0, 127.5, 255, 280.5])
-    assert translate(torch.tensor([0, 127.5, 255]), (0, 255), USUAL).tolist() == [-1, 0, 1]
+    assert translate(x, USUAL_RANGE, (0, 255)).tolist() == pytest.approx([0, 127.5, 255, 280.5])
+    assert translate(torch.tensor([0, 127.5, 255]), (0, 255), USUAL_RANGE).tolist() == [-1, 0, 1]
 
 
 def test_groups_costs_and_cuts_are_those_of_the_network_alone():
@@ -107,7 +107,9 @@ def test_groups_costs_and_cuts_are_those_of_the_network_alone():
             hooked[0].weight[i], hooked[0].bias[i] = 0, 0
         assert torch.allclose(small(x), hooked(x), atol=1e-12)
         own = with_own_ranges(copy.deepcopy(small))
-        assert torch.allclose(translate(own(translate(x, USUAL, (0, 255))), (0, 255), USUAL), small(x), atol=1e-12)
+        assert torch.allclose(
+            translate(own(translate(x, USUAL_RANGE, (0, 255))), (0, 255), USUAL_RANGE), small(x), atol=1e-12
+        )
     assert list(small.state_dict()) == list(plain.state_dict())
 
 

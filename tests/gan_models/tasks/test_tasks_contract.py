@@ -11,7 +11,7 @@ from ganprune.gan_models.files import open_table
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.networks.catalog import NETWORKS
 from ganprune.gan_models.networks.specs import InputSpec, OutputSpec
-from ganprune.gan_models.tasks.catalog import NEEDED, TASKS, TaskSpec, builtin_task
+from ganprune.gan_models.tasks.catalog import NEEDED_ATTRIBUTES, TASKS, TaskSpec, builtin_task
 from ganprune.gan_models.tasks.task import Task, make_task
 from ganprune.gan_models.tasks.task import shown as arguments_of
 from ganprune.gan_models.tasks.task_data import detect_task, fingerprint, open_split
@@ -174,7 +174,7 @@ def test_methods_that_a_task_needs_are_those_of_its_protocol():
     """But for those with a default, and those that read folders."""
     named = {name for name, value in vars(Task).items() if callable(value) or isinstance(value, classmethod)}
     given = {"open", "detect", "files", *vars(TaskDefaults)}
-    assert {name for name in named if not name.startswith("_")} - given == {*NEEDED}
+    assert {name for name in named if not name.startswith("_")} - given == {*NEEDED_ATTRIBUTES}
 
 
 def test_another_packages_task_is_asked_before_the_one_that_takes_any_folder(monkeypatch, tmp_path):
@@ -234,6 +234,6 @@ def test_a_class_that_inherits_nothing_has_the_defaults_of_what_it_leaves_out():
 
 def test_every_task_by_path_is_loaded_with_the_defaults(tmp_path):
     """A row's class has each of them."""
-    methods = " = ".join(name for name in NEEDED if name != "from_json")
+    methods = " = ".join(name for name in NEEDED_ATTRIBUTES if name != "from_json")
     (tmp_path / "bare.py").write_text(f"class Task:\n    def from_json(self): ...\n    {methods} = from_json\n")
     assert TASKS.find(f"{tmp_path / 'bare.py'}:Task").load().has_judge

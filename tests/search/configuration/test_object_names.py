@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ganprune.gan_models.files.errors import UserError
 from ganprune.gan_models.files.user_code import load_object
-from ganprune.search.configuration.object_names import ONE, SEVERAL, name_of, with_names
+from ganprune.search.configuration.object_names import OBJECT_LIST_OPTIONS, OBJECT_OPTIONS, name_of, with_names
 from ganprune.search.setup import kept_files
 from torch import nn
 
@@ -70,8 +70,8 @@ def test_an_object_of_a_notebook_or_script_is_refused(monkeypatch):
 
 def test_every_option_that_takes_a_name_by_path_takes_an_object():
     """Those of the table of copied files, and of the task's settings."""
-    assert {*ONE} == {*kept_files._ONE}
-    assert {*SEVERAL} == {*kept_files._SEVERAL}
+    assert {*OBJECT_OPTIONS} == {*kept_files._FILE_OPTIONS}
+    assert {*OBJECT_LIST_OPTIONS} == {*kept_files._FILE_LIST_OPTIONS}
     name = f"{Path(__file__).absolute()}:Outer"
     given = with_names(
         {

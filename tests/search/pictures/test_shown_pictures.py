@@ -5,7 +5,7 @@ import io
 import numpy as np
 import torch
 from ganprune.search.config import StudyConfig
-from ganprune.search.pictures.shown_pictures import MOST_CLASSES, Column, _first_of_classes, shown_inputs
+from ganprune.search.pictures.shown_pictures import MAX_CLASSES, Column, _first_of_classes, shown_inputs
 from ganprune.studies.report.image_grid import draw_grid
 from PIL import Image
 
@@ -37,7 +37,7 @@ def test_rows_are_the_classes_drawn_from_one_latent(tmp_path):
     places = {label: place for place, label in _first_of_classes(bench, "G", len(bench.test_data)).items()}
     (real,) = columns
     assert torch.equal(torch.stack(real.images), torch.stack([bench.test_data[places[i]]["target"] for i in range(4)]))
-    assert MOST_CLASSES >= 10
+    assert MAX_CLASSES >= 10
 
 
 def test_titles_of_rows_stand_in_a_margin():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from ganprune.search.config import StudyConfig
 from ganprune.search.preflight.estimate import (
-    CONTINUES,
+    CONTINUED_SHARE,
     START_S,
     Workload,
     duration,
@@ -74,8 +74,8 @@ def test_stopped_trials_are_not_trained_on():
     """Trials that may be stopped at half their steps: a part goes on, and each that gets there is measured."""
     whole = seconds(replace(WORK, prune_steps=0, rungs=(0.5,)))
     stopped = seconds(replace(WORK, prune_steps=0, rungs=(0.5,), stops=True))
-    assert stopped["fine-tuning"] == pytest.approx((0.5 + 0.5 * CONTINUES) * whole["fine-tuning"])
-    assert stopped["measuring"] == pytest.approx((1 + CONTINUES) / 2 * whole["measuring"], rel=0.01)
+    assert stopped["fine-tuning"] == pytest.approx((0.5 + 0.5 * CONTINUED_SHARE) * whole["fine-tuning"])
+    assert stopped["measuring"] == pytest.approx((1 + CONTINUED_SHARE) / 2 * whole["measuring"], rel=0.01)
 
 
 def test_the_front_is_measured_once_more_on_the_test_images():

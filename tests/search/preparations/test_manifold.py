@@ -48,7 +48,7 @@ def in_another_process(study):
 
 
 def same(one, other):
-    return all(torch.equal(getattr(one, part), getattr(other, part)) for part in manifold.PARTS)
+    return all(torch.equal(getattr(one, part), getattr(other, part)) for part in manifold.FILE_KEYS)
 
 
 def test_the_first_that_asks_computes_it_and_all_others_read_it(prepared, computed):

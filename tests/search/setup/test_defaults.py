@@ -3,9 +3,16 @@
 import pytest
 import torch
 from ganprune.gan_models.pruning.catalog import TRAINED, method_sizes, method_spec
-from ganprune.search.config import OPEN, StudyConfig
+from ganprune.search.config import STEPS_TO_BE_CHOSEN, StudyConfig
 from ganprune.search.setup import defaults as default_methods
-from ganprune.search.setup.defaults import LEAST_PRUNE_STEPS, METHODS, STEPS, WIDTHS_FROM, steps_of, with_methods
+from ganprune.search.setup.defaults import (
+    METHODS,
+    MIN_PRUNE_STEPS,
+    MIN_TRIALS_FOR_WIDTHS,
+    STEPS,
+    steps_of,
+    with_methods,
+)
 from ganprune.search.setup.pruned_generators import new_network
 from ganprune.search.setup.resolve import resolve
 from ganprune.studies.run_options import RunOptions
@@ -48,7 +55,7 @@ def test_nothing_given_is_uniform_plans_and_the_methods_that_won_the_comparison(
 
 def test_a_short_search_is_without_the_width_search():
     """It takes some 30 trials until it knows which groups matter; named, it is searched in any study."""
-    assert with_methods(config(trials=WIDTHS_FROM - 1))[0].methods == ("uniform", "reconstruct", "coronet")
+    assert with_methods(config(trials=MIN_TRIALS_FOR_WIDTHS - 1))[0].methods == ("uniform", "reconstruct", "coronet")
     named = config(trials=5, methods=("uniform", "widths"), prune_steps=0, finetune_steps=9)
     assert with_methods(named)[0].methods == ("uniform", "widths")
 
@@ -77,19 +84,19 @@ def test_what_is_given_stays():
 def test_open_steps_follow_from_those_given(prune, finetune, trains):
     """30 % of all steps are for pruning where a method trains and none otherwise; what is given is kept."""
     assert steps_of(prune, finetune, trains) == (prune, finetune)
-    share, same = steps_of(OPEN, finetune, trains)
+    share, same = steps_of(STEPS_TO_BE_CHOSEN, finetune, trains)
     assert same == finetune
     assert abs(share - 0.3 * (share + finetune)) <= 1 if trains else share == 0
-    kept, rest = steps_of(prune, OPEN, trains)
+    kept, rest = steps_of(prune, STEPS_TO_BE_CHOSEN, trains)
     assert kept == prune
     assert rest >= STEPS - prune
     assert rest >= 0.69 * (prune + rest)
-    assert sum(steps_of(OPEN, OPEN, trains)) == STEPS
+    assert sum(steps_of(STEPS_TO_BE_CHOSEN, STEPS_TO_BE_CHOSEN, trains)) == STEPS
 
 
 def test_with_too_few_steps_to_prune_in_the_methods_that_train_are_left_out():
     """Only default methods are left out, with a note; all steps are then fine-tuning. Steps that are given are enough."""
-    least = round(LEAST_PRUNE_STEPS * 0.7 / 0.3)
+    least = round(MIN_PRUNE_STEPS * 0.7 / 0.3)
     assert with_methods(config(finetune_steps=least))[0].methods == METHODS
     few, notes = with_methods(config(finetune_steps=least - 3))
     assert few.methods == OTHERS

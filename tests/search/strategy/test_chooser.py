@@ -6,7 +6,7 @@ from ganprune.gan_models.files.seeds import derived_seed
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.messages import TrialOutcome
 from ganprune.search.strategy.chooser import Choice, Chooser
-from ganprune.search.strategy.method_shares import EQUAL_ROUNDS, choose_method, gains
+from ganprune.search.strategy.method_shares import N_EQUAL_ROUNDS, choose_method, gains
 
 from ...fakes.chosen_trials import bowl, simulate
 from ...fakes.fake_proposals import FakeProposals
@@ -60,7 +60,7 @@ def test_methods_share_equally_then_by_gain_with_a_tenth_each():
     records = simulate(Chooser(proposals, Choice("random")), 60, response)
     methods = [r.new.method for r in records]
     counts = {m: methods.count(m) for m in proposals.methods}
-    assert sorted(methods[: 3 * EQUAL_ROUNDS]) == sorted(proposals.methods * EQUAL_ROUNDS)
+    assert sorted(methods[: 3 * N_EQUAL_ROUNDS]) == sorted(proposals.methods * N_EQUAL_ROUNDS)
     assert counts["widths"] == max(counts.values()) > 20
     assert min(counts.values()) >= 6
     earned = gains(records, proposals.methods)

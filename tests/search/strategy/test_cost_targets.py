@@ -7,7 +7,7 @@ from ganprune.gan_models.groups.discovery import find_groups
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.pruning.catalog import METHODS
 from ganprune.search.records.ledger import TrialRecord
-from ganprune.search.strategy.chooser import CHANGED, FREE_AFTER, START, Choice, Chooser
+from ganprune.search.strategy.chooser import MIN_TRIALS_FOR_ALL_SETTINGS, N_CHANGED_SETTINGS, START, Choice, Chooser
 from ganprune.search.strategy.cost_targets import widest_gap
 from ganprune.search.strategy.pareto import hypervolume
 from ganprune.search.strategy.proposals import SpaceProposals
@@ -102,6 +102,6 @@ def test_few_settings_change_while_a_method_has_few_trials():
         changed = [sum(defaults[k] != v for k, v in to_json(new.proposal.settings).items()) for new in own]
         first = [new.origin for new in own].count(START)
         assert changed[:first] == [0] * first
-        assert 0 < max(changed[first:FREE_AFTER]) <= CHANGED
-        assert max(changed[FREE_AFTER:]) > CHANGED
+        assert 0 < max(changed[first:MIN_TRIALS_FOR_ALL_SETTINGS]) <= N_CHANGED_SETTINGS
+        assert max(changed[MIN_TRIALS_FOR_ALL_SETTINGS:]) > N_CHANGED_SETTINGS
         assert all(TARGET in new.params for new in own)

@@ -5,7 +5,7 @@ import pytest
 from ganprune.gan_models.pruning.proposal import Proposal
 from ganprune.search.records.ledger import NewTrial, TrialRecord
 from ganprune.search.records.plan_score import PlanErrors
-from ganprune.search.strategy.score_agreement import TRUSTED_FROM, compared, kendall, score_agreement, trust
+from ganprune.search.strategy.score_agreement import MIN_NEAR_TRIALS, compared, kendall, score_agreement, trust
 from scipy.stats import kendalltau
 
 
@@ -49,7 +49,7 @@ def test_only_trials_that_ended_with_a_score_are_compared():
 def test_scores_have_no_weight_before_six_trials_near_the_cost():
     """Five trials near the cost, and any number far from it, give no weight; with the sixth the weight is tau."""
     far = [record(i, float(i), float(i), 100.0) for i in range(20)]
-    near = [record(20 + i, float(i), float(i), 10.0) for i in range(TRUSTED_FROM)]
+    near = [record(20 + i, float(i), float(i), 10.0) for i in range(MIN_NEAR_TRIALS)]
     assert trust(compared([*far, *near[:-1]]), 10.0) == 0.0
     assert trust(compared([*far, *near]), 10.0) == 1.0
     assert trust(compared([]), 10.0) == 0.0

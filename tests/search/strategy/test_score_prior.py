@@ -15,7 +15,7 @@ from ganprune.search.records.plan_score import PlanErrors, PlanScore, error_scor
 from ganprune.search.samplers.width_model import propose
 from ganprune.search.strategy.chooser import Choice, Chooser
 from ganprune.search.strategy.proposals import SpaceProposals
-from ganprune.search.strategy.score_prior import LEAST_PLANS, expected_slopes
+from ganprune.search.strategy.score_prior import MIN_PLANS, expected_slopes
 from ganprune.spaces.widths import WidthSpace
 
 RATIOS = ("a", "b")
@@ -68,7 +68,7 @@ def test_scores_say_which_group_matters_before_trials_do():
     [
         (trials(5), scored(20)),  # before six trials
         (trials(8, turned=True), scored(20)),  # scores that mislead
-        (trials(8), scored(LEAST_PLANS - 1)),  # too few plans
+        (trials(8), scored(MIN_PLANS - 1)),  # too few plans
         ([], scored(20)),
     ],
 )

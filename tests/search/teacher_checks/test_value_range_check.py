@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from ganprune.evaluators.features.shapes_encoder import load_shapes
-from ganprune.gan_models.networks.value_ranges import USUAL, ValueRanges, translate, with_usual_ranges
+from ganprune.gan_models.networks.value_ranges import USUAL_RANGE, ValueRanges, translate, with_usual_ranges
 from ganprune.search.config import StudyConfig
 from ganprune.search.teacher_checks.value_range_check import Example, value_range_note
 from torch import nn
@@ -20,8 +20,8 @@ class Curve(nn.Module):
         self.bounds, self.gain = (low, high), gain
 
     def forward(self, x):
-        usual = curved(translate(x, self.bounds, USUAL))
-        return translate(self.gain * usual, USUAL, self.bounds).clamp(*self.bounds)
+        usual = curved(translate(x, self.bounds, USUAL_RANGE))
+        return translate(self.gain * usual, USUAL_RANGE, self.bounds).clamp(*self.bounds)
 
 
 def curved(x):
@@ -81,7 +81,7 @@ def test_a_bad_teacher_in_its_range_gets_no_note():
     ("network", "stated", "says"),
     [
         (lambda x: 127.5 * (x + 1), "", "--value-range 0,255"),
-        (lambda x: translate(x, USUAL, (0, 1)), "", "--value-range 0,1"),
+        (lambda x: translate(x, USUAL_RANGE, (0, 1)), "", "--value-range 0,1"),
         (lambda x: 10 * x - 500, "", "--value-range LEAST,LARGEST"),
     ],
 )
@@ -110,7 +110,7 @@ def test_a_latent_has_no_range_of_its_own():
 
     class Net(nn.Module):
         def forward(self, z):
-            return translate(images, USUAL, (0, 1))
+            return translate(images, USUAL_RANGE, (0, 1))
 
     example = Example((torch.randn(8, 128),), None, images)
     said = value_range_note(config, Net(), example, load_shapes(), torch.device("cpu"))

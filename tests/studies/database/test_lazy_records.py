@@ -76,7 +76,7 @@ def test_memory_is_flat(store):
 
 def test_an_ended_trial_reads_as_it_was(store, new, url, monkeypatch):
     """However many ended after it, every mapping of its record is what was written: the database has it."""
-    monkeypatch.setattr(ended, "AT_HAND", 2)
+    monkeypatch.setattr(ended, "MAX_RECORDS_IN_MEMORY", 2)
     for number in range(6):
         store.create_trial(new(target=0.1 * (number + 1)))
         store.report(number, TrialReport(1, 7.0, 1.0, {}, widths={"g": number}))

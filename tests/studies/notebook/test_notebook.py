@@ -22,7 +22,7 @@ from ganprune.studies.api import Study
 from ganprune.studies.notebook.figures import curves_figure, front_figure, widths_figure
 from ganprune.studies.notebook.frames import curve_frame, trial_frame
 from ganprune.studies.notebook.progress_bar import SearchBar, both
-from ganprune.studies.notebook.summary import LONGEST, html_of, line_of
+from ganprune.studies.notebook.summary import MAX_LINE_CHARACTERS, html_of, line_of
 from ganprune.studies.results.outcome import outcome_of
 from PIL import Image
 
@@ -44,7 +44,7 @@ def test_a_study_is_one_line():
     assert repr(study.record) == "StudyRecord('by_hand', 3 trials)"
     long = line_of(record(*TRIALS, model="a\nname " * 200))
     assert "\n" not in long
-    assert len(long) == LONGEST
+    assert len(long) == MAX_LINE_CHARACTERS
 
 
 def test_a_study_shows_its_front():

@@ -46,7 +46,7 @@ def asked(server, path="/", **headers):
 
 def test_the_page_follows_the_record(monkeypatch):
     """The same record is told by its mark alone; a new trial is a new page."""
-    monkeypatch.setattr(live, "FRESH_S", 0.0)
+    monkeypatch.setattr(live, "CACHE_S", 0.0)
     records = [STUDY]
     with served(lambda: records[-1]) as server:
         status, headers, page = asked(server)
@@ -64,7 +64,7 @@ def test_the_page_follows_the_record(monkeypatch):
 @pytest.mark.long
 def test_an_open_page_follows_the_record(monkeypatch):
     """A trial that ends appears without a reload; what is pinned, opened, focused and read stays as it was."""
-    monkeypatch.setattr(live, "FRESH_S", 0.0)
+    monkeypatch.setattr(live, "CACHE_S", 0.0)
     monkeypatch.setattr(live, "POLL_S", 0.1)
     records = [STUDY]
     top = "Math.round(document.getElementById('only').getBoundingClientRect().top)"
@@ -105,7 +105,7 @@ def test_only_this_machine_is_served():
 
 def test_a_database_that_is_away_is_no_end(monkeypatch):
     """The page's question fails, and the next one is answered."""
-    monkeypatch.setattr(live, "FRESH_S", 0.0)
+    monkeypatch.setattr(live, "CACHE_S", 0.0)
     answers = [STUDY, OSError("the database is locked")]
 
     def read():

@@ -76,7 +76,7 @@ def test_it_is_a_mean_over_images_with_an_interval(files, monkeypatch):
     assert found.n == 5
     assert found.name.startswith("lpips[alex-")
     digits = found.name[len("lpips[alex-") : -1]
-    monkeypatch.setitem(lpips._PUBLISHED, "alex", (digits[:4], digits[4:]))
+    monkeypatch.setitem(lpips._PUBLISHED_HASHES, "alex", (digits[:4], digits[4:]))
     assert lpips_alex(*files).name == "lpips[alex]"
 
 
