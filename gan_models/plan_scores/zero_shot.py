@@ -13,7 +13,7 @@ from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..groups.surgery import cut
 from ..reconstruction.calibration import Calibration
-from ..reconstruction.call_tape import tensors
+from ..reconstruction.layers.call_tape import tensors
 from ..reconstruction.reconstruction import RefitOptions, TeacherPass, reconstruct, split_of, teacher_pass
 from ..reconstruction.record import Reconstruction
 from ..reconstruction.targets import OtherCalls, relative_error

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..groups.channel_groups import ChannelGroups
-from .call_tape import Tape
 from .channel_scores import Removals, removals
+from .layers.call_tape import Tape
 from .weight_store import computed_once
 
 MEMORY = 2_000_000_000  # bytes per pass

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ..cuttable_layers.attention_by_heads import heads_parted
 from ..groups.channel_groups import AxisChannels, ChannelGroups
-from .call_tape import tensors, weights_by_identity
-from .layer import WEIGHTED_KINDS, Layer, NotRefitted, layer_of, layer_parts
+from .layers.call_tape import tensors, weights_by_identity
+from .layers.layer import WEIGHTED_KINDS, Layer, NotRefitted, layer_of, layer_parts
 from .refit_plan import pass_macs
 from .targets import run
 from .weight_store import computed_once

@@ -16,8 +16,8 @@ from ..files.seeds import mixed
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from .calibration import MEMORY
-from .call_tape import Tape, weights_by_identity
-from .least_squares import RIDGES
+from .layers.call_tape import Tape, weights_by_identity
+from .layers.least_squares import RIDGES
 from .record import Reconstruction
 from .refit import Refit
 from .refit_plan import RefitPlan, Site, refit_plan

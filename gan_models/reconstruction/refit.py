@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .layer import Layer, NotRefitted, Taps, is_weighted, layer_of, layer_parts, merged
-from .least_squares import Fit, fit, with_weights
-from .modulation import ModulatedRows, Modulation, fit_modulated, scale_of
+from .layers.layer import Layer, NotRefitted, Taps, is_weighted, layer_of, layer_parts, merged
+from .layers.least_squares import Fit, fit, with_weights
+from .layers.modulation import ModulatedRows, Modulation, fit_modulated, scale_of
 from .record import RefittedLayer
 from .refit_plan import RefitPlan, Site, pass_macs
 from .targets import Split, Targets, check_same, norm_of, output_shape, rows_of, run, statistics

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from ..groups.channel_groups import ChannelGroups
 from ..groups.plan import ChannelPlan
 from ..groups.surgery import row_factors
-from .call_tape import Call, Tape, readers
-from .layer import PRODUCT, Layer, NotRefitted, is_weighted, layer_of
-from .modulation import Modulation, modulations
+from .layers.call_tape import Call, Tape, readers
+from .layers.layer import PRODUCT, Layer, NotRefitted, is_weighted, layer_of
+from .layers.modulation import Modulation, modulations
 from .record import RefittedLayer
 from .residual_paths import ResidualPath, residual_path
 

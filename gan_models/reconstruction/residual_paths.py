@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .call_tape import Call, Tape
+from .layers.call_tape import Call, Tape
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .call_tape import Calls, tensors
-from .layer import is_weighted, layer_of
+from .layers.call_tape import Calls, tensors
+from .layers.layer import is_weighted, layer_of
 from .refit_plan import RefitPlan, pass_macs
 
 

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from ..reconstruction.call_tape import tensors
+from ..reconstruction.layers.call_tape import tensors
 
 BACKWARD = 2  # number of forward passes that a backward pass counts as
 _GRADIENTS = ("backward", "grad")  # calls of the backward pass, which are counted with the forward pass

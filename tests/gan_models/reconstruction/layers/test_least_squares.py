@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from ganprune.gan_models.reconstruction.least_squares import Part, RidgeProblem, Solution, fit, squared_error
+from ganprune.gan_models.reconstruction.layers.least_squares import Part, RidgeProblem, Solution, fit, squared_error
 
 
 def _part(rows: int, inputs: int, outputs: int, groups: int = 1, seed: int = 0) -> Part:

@@ -7,10 +7,11 @@ from ganprune.gan_models.groups.plan import ChannelPlan
 from ganprune.gan_models.groups.surgery import cut
 from ganprune.gan_models.networks.catalog import build
 from ganprune.gan_models.networks.style_based.stylegan2 import SynthesisLayer
-from ganprune.gan_models.reconstruction import modulation, refit_plan
-from ganprune.gan_models.reconstruction.layer import NotRefitted
-from ganprune.gan_models.reconstruction.least_squares import RIDGES
-from ganprune.gan_models.reconstruction.modulation import ModulatedRows, fit_modulated, lengths
+from ganprune.gan_models.reconstruction import refit_plan
+from ganprune.gan_models.reconstruction.layers import modulation
+from ganprune.gan_models.reconstruction.layers.layer import NotRefitted
+from ganprune.gan_models.reconstruction.layers.least_squares import RIDGES
+from ganprune.gan_models.reconstruction.layers.modulation import ModulatedRows, fit_modulated, lengths
 from ganprune.gan_models.reconstruction.reconstruction import reconstruct
 from torch import nn
 from torch.nn import functional as F

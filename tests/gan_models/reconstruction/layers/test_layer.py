@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from ganprune.gan_models.reconstruction.layer import Layer, layer_of, layer_parts
-from ganprune.gan_models.reconstruction.least_squares import RidgeProblem
+from ganprune.gan_models.reconstruction.layers.layer import Layer, layer_of, layer_parts
+from ganprune.gan_models.reconstruction.layers.least_squares import RidgeProblem
 from torch import Tensor
 from torch.nn import functional as F
 
