@@ -328,7 +328,7 @@ class Search:
             return make_forecast(store, study.kept_in(source), options, on_plan, on_teacher)
 
     def _created(self, study: OpenedStudy, root: str) -> Store:
-        """Return the record of the study, made and opened to be written."""
+        """Create the study in the database and return it, open for writing."""
         source, maximizes = StudyFolder.at(root, self.name).source, study.config.maximizes
         make_way(self.storage, self.name, root)
         return Store.create(

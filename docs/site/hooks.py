@@ -16,9 +16,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def on_files(files: Files, config: Any) -> Files:
-    """Add the pages that are no files under docs/."""
+    """Add the pages and the style that are not files of docs/."""
     pages = {"index.md": from_top("README.md"), "changelog.md": from_top("CHANGELOG.md")}
     pages |= {name: make() for name, make in PAGES.items()}
+    pages["style.css"] = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
     for name, content in pages.items():
         files.append(File.generated(config, name, content=content))
     return files

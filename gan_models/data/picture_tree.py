@@ -44,7 +44,7 @@ _TOKENS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 @dataclass(frozen=True)
 class PlacedPicture:
-    """A picture of a tree.
+    """A picture file in a tree of folders.
 
     Attributes:
         path: Path below the tree's root, possibly through links.

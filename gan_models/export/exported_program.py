@@ -13,7 +13,7 @@ from .program import trace
 
 
 def write(job: ExportJob, path: Path) -> tuple[str, ...]:
-    """Write a network in eval mode and float32.
+    """Write a network, in eval mode and float32, as a program of `torch.export`.
 
     Args:
         job: The network; batch, heights and widths are free if the job says so.

@@ -1,4 +1,4 @@
-"""The check of a network by the rules of the runtime that a search aims at."""
+"""The check of a network against the rules of the runtime of a latency budget."""
 
 from __future__ import annotations
 

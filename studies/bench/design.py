@@ -281,8 +281,8 @@ def task_of(name: str, options: Mapping[str, Any], teachers: Sequence[str] = ())
             raise UserError(f"task {name!r} has no {needed}: got none; expected --{needed}, or {needed} in its file")
     if options.get("teacher_discriminator"):
         raise UserError(
-            f"task {name!r} has a discriminator: got {options['teacher_discriminator']}; expected a generator alone, "
-            "which a benchmark warms a discriminator up for once. Try without teacher_discriminator"
+            f"task {name!r} has a discriminator: got {options['teacher_discriminator']}; expected a generator "
+            "alone; a benchmark trains its discriminator once, for all contenders. Try without teacher_discriminator"
         )
     own = str(options.pop("teacher", "") or "")
     given = tuple(teachers) or ((own,) if own else ())

@@ -241,11 +241,11 @@ def test_inputs(
 
 @dataclass(frozen=True)
 class StudyTrials:
-    """A study whose trials are measured again, on its own data.
+    """Generators of one study, to be measured again on the study's own data.
 
     Attributes:
-        bench: The study's fixed parts.
-        generators: By reference (`STUDY:3`, `STUDY:teacher`).
+        bench: The study, opened.
+        generators: Its generators by reference (`STUDY:3`, `STUDY:teacher`).
         inputs: Their inputs.
     """
 

@@ -147,14 +147,14 @@ class _Entry:
 
 
 class Translation:
-    """One run over a folder.
+    """One run of a generator over the images of a folder.
 
     Args:
         generator: The generator.
         folder: An image, or a folder of images at any depth; for several inputs, a subfolder per input with files of
             the same names.
         out: Where PNGs of the same names go.
-        options: How.
+        options: Size and tiles of the inputs, batch size, seed and class.
 
     Raises:
         UserError: No such folder, no images in it, or `out` is the folder itself.

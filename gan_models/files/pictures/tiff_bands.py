@@ -70,9 +70,8 @@ class TiffBands:
             found = ", ".join(map(str, sorted(bits)))
             raise PictureError(f"a TIFF of {self.channels} channels of {found} bits; expected 8, 16 or 32 of each")
         if self._number(_PREDICTOR, 1) > 2:
-            raise PictureError(
-                f"a TIFF of {self.channels} channels with predictor {self._number(_PREDICTOR)}; expected 1 or 2"
-            )
+            found = self._number(_PREDICTOR)
+            raise PictureError(f"a TIFF of {self.channels} channels: got predictor {found}; expected predictor 1 or 2")
         if self._number(_PLANAR, 1) == 1:
             return self._values(self.channels, slice(None))
         parts = len(self._numbers(self._places[0])) // self.channels

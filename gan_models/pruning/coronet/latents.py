@@ -1,4 +1,4 @@
-"""Latents as importance: initial values, the proximal step, and the strength that reaches a target."""
+"""Latents as importance: initial values, the proximal step, and the least shrinkage that meets a cost target."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_orientation_and_black_are_as_the_tags_say(tmp_path):
         (SEVEN, 6, {}, "it has 7 channels; expected 6"),
         (SEVEN, 0, {}, "it has 7 channels; expected 1 to 4"),
         (SEVEN.astype(np.float64), 7, {}, "a TIFF of 7 channels of 64 bits; expected 8, 16 or 32 of each"),
-        (SEVEN, 7, {"tag317": [3]}, "a TIFF of 7 channels with predictor 3; expected 1 or 2"),
+        (SEVEN, 7, {"tag317": [3]}, "a TIFF of 7 channels: got predictor 3; expected predictor 1 or 2"),
         (SEVEN, 7, {"tag279": [1, 1, 1]}, "image file is truncated"),
     ],
     ids=["other channels", "colors", "64 bits", "predictor", "cut short"],
